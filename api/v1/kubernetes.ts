@@ -1,0 +1,78 @@
+// Kubernetes' own object types as they are on the wire: dates are strings, and every object has a name.
+import type {
+  V1Container,
+  V1ContainerPort,
+  V1EnvVar,
+  V1Job,
+  V1Pod,
+  V1PodTemplateSpec,
+  V1Probe,
+  V1Role,
+  V1RoleBinding,
+  V1Secret,
+  V1Service,
+  V1ServiceAccount,
+  V1ServicePort,
+  V1Volume,
+  V1VolumeMount,
+} from "@kubernetes/client-node";
+
+/** The JSON form of a client type: what the API server sends and takes (RFC 3339 strings for dates). */
+export type Json<T> = T extends Date
+  ? string
+  : T extends readonly (infer Item)[]
+    ? Json<Item>[]
+    : T extends object
+      ? { [Key in keyof T]: Json<T[Key]> }
+      : T;
+
+/** `metadata.ownerReferences[]`. Source: Kubernetes API reference, meta/v1. */
+export interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+}
+
+/** The parts of `metadata` that this project reads or writes. Source: Kubernetes API reference, meta/v1. */
+export interface ObjectMeta {
+  name: string;
+  namespace?: string;
+  generateName?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  creationTimestamp?: string;
+  deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  finalizers?: string[];
+  ownerReferences?: OwnerReference[];
+}
+
+type Manifest<T> = Json<Omit<T, "metadata" | "apiVersion" | "kind">> & {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+};
+
+export type Pod = Manifest<V1Pod>;
+export type Service = Manifest<V1Service>;
+export type ServiceAccount = Manifest<V1ServiceAccount>;
+export type Role = Manifest<V1Role>;
+export type RoleBinding = Manifest<V1RoleBinding>;
+export type Secret = Manifest<V1Secret>;
+export type Job = Manifest<V1Job>;
+
+export type PodTemplateSpec = Json<V1PodTemplateSpec>;
+export type PodSpec = NonNullable<PodTemplateSpec["spec"]>;
+export type Container = Json<V1Container>;
+export type ContainerPort = Json<V1ContainerPort>;
+export type EnvVar = Json<V1EnvVar>;
+export type Probe = Json<V1Probe>;
+export type Volume = Json<V1Volume>;
+export type VolumeMount = Json<V1VolumeMount>;
+export type ServicePort = Json<V1ServicePort>;
