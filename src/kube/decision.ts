@@ -1,5 +1,5 @@
-// What a pure `decide` returns and what `apply` does with it. Types only: decisions import this file, so nothing
-// here may touch the world.
+// What a pure `decide` returns and what `apply` does with it. Decisions import this file, so nothing here may touch
+// the world.
 import type { KubeObject, ObjectReference, ResourceType } from "./types.ts";
 
 /** One line for `kubectl describe`: an events.k8s.io/v1 event about the reconciled object. `note` is cut at 1,024 bytes. */
@@ -71,8 +71,15 @@ export interface Decision {
   readonly requeueAfterMs?: number;
   /** What could not be decided without reading it first: the runtime reads these and asks again. */
   readonly needs?: readonly ObjectReference[];
-  /** The object is left alone: no status is computed or written. */
+  /** The object is left alone, for this reason: nothing is applied, no status is computed or written. */
   readonly ignore?: string;
+  /** The pass failed for this reason although no action did: it is retried with back-off. */
+  readonly failure?: string;
+}
+
+/** The key of an object in the map of what was read for `needs`; `null` there means "does not exist". */
+export function needKey(reference: ObjectReference): string {
+  return `${reference.type.apiVersion}/${reference.type.plural}/${reference.namespace ?? ""}/${reference.name}`;
 }
 
 /** A computed status. `mayWait`: only counts moved, so the write may be merged with later ones for up to a second. */
