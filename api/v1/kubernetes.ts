@@ -2,14 +2,21 @@
 import type {
   V1Container,
   V1ContainerPort,
+  V1EnvFromSource,
   V1EnvVar,
+  V1EnvVarSource,
+  V1IngressTLS,
   V1Job,
+  V1NetworkPolicyEgressRule,
+  V1NetworkPolicyIngressRule,
   V1Pod,
   V1PodTemplateSpec,
   V1Probe,
+  V1ResourceRequirements,
   V1Role,
   V1RoleBinding,
   V1Secret,
+  V1SecurityContext,
   V1Service,
   V1ServiceAccount,
   V1ServicePort,
@@ -76,3 +83,13 @@ export type Probe = Json<V1Probe>;
 export type Volume = Json<V1Volume>;
 export type VolumeMount = Json<V1VolumeMount>;
 export type ServicePort = Json<V1ServicePort>;
+export type EnvVarSource = Json<V1EnvVarSource>;
+export type EnvFromSource = Json<V1EnvFromSource>;
+export type ResourceRequirements = Json<V1ResourceRequirements>;
+export type SecurityContext = Json<V1SecurityContext>;
+export type IngressTLS = Json<V1IngressTLS>;
+export type NetworkPolicyEgressRule = Json<V1NetworkPolicyEgressRule>;
+/** `from` is a reserved word to the client's generator, which calls it `_from`. */
+export type NetworkPolicyIngressRule = Omit<Json<V1NetworkPolicyIngressRule>, "_from"> & {
+  from?: NonNullable<Json<V1NetworkPolicyIngressRule>["_from"]>;
+};
