@@ -7,6 +7,8 @@ export const RayClusterConditionType = {
   replicaFailure: "ReplicaFailure",
   suspending: "RayClusterSuspending",
   suspended: "RayClusterSuspended",
+  /** Ours: present only while it is `False`, with the reason why the cluster is not what its spec says. */
+  reconciled: "Reconciled",
 } as const;
 export type RayClusterConditionType = (typeof RayClusterConditionType)[keyof typeof RayClusterConditionType];
 
