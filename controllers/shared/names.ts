@@ -23,7 +23,8 @@ export function suffixFrom(randomIndex: (bound: number) => number): DrawSuffix {
 
 /**
  * A complete pod name for a `generateName` prefix, made as the API server would make it. It is drawn before the create,
- * so that a create that timed out can be repeated under the same name.
+ * so that a create that timed out can be repeated under the same name. (Builders set `generateName` too: KubeRay's pods
+ * have it.)
  */
 export function drawPodName(prefix: string, drawSuffix: DrawSuffix): string {
   return prefix.slice(0, MAX_GENERATED_NAME_PREFIX) + drawSuffix();
@@ -35,12 +36,12 @@ export function drawPodName(prefix: string, drawSuffix: DrawSuffix): string {
  */
 export function drawHeadPodName(cluster: RayCluster, settings: Settings, drawSuffix: DrawSuffix): string {
   if (settings.enableDeterministicHeadPodName) return deterministicHeadPodName(cluster);
-  return cluster.spec.headGroupSpec.template.metadata?.name || drawPodName(headPodNamePrefix(cluster), drawSuffix);
+  return cluster.spec.headGroupSpec.template.metadata?.name || drawPodName(headPodPrefix(cluster), drawSuffix);
 }
 
 /** The name for a new worker pod; a name in the template is ignored, because all replicas share the template. */
 export function drawWorkerPodName(cluster: RayCluster, groupName: string, drawSuffix: DrawSuffix): string {
-  return drawPodName(workerPodNamePrefix(cluster, groupName), drawSuffix);
+  return drawPodName(workerPodPrefix(cluster, groupName), drawSuffix);
 }
 
 /** The label that the hosts of one multi-host replica share. */
@@ -49,12 +50,12 @@ export function drawReplicaName(groupName: string, drawSuffix: DrawSuffix): stri
 }
 
 /** `generateName` of head pods. */
-export function headPodNamePrefix(cluster: RayCluster): string {
+export function headPodPrefix(cluster: RayCluster): string {
   return `${deterministicHeadPodName(cluster)}-`;
 }
 
 /** `generateName` of the worker pods of a group. */
-export function workerPodNamePrefix(cluster: RayCluster, groupName: string): string {
+export function workerPodPrefix(cluster: RayCluster, groupName: string): string {
   return `${podName(`${cluster.metadata.name}-${groupName}`, "worker")}-`;
 }
 
