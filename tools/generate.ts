@@ -5,10 +5,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { generateCrds } from "./generate-crds.ts";
+import { generateValidators } from "./generate-validators.ts";
 import type { GeneratedFile, Generator } from "./generated-file.ts";
 
 /** Every generator; a new one is added here. */
-const generators: readonly Generator[] = [generateCrds];
+const generators: readonly Generator[] = [generateCrds, generateValidators];
 
 const root = new URL("..", import.meta.url).pathname;
 
