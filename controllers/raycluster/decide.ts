@@ -2,6 +2,7 @@
 import { RayClusterConditionType } from "../../api/v1/conditions.ts";
 import { MANAGED_BY_OPERATOR } from "../../api/v1/labels.ts";
 import {
+  adviseRayCluster,
   type FieldError,
   validateRayClusterMetadata,
   validateRayClusterSpec,
@@ -10,6 +11,7 @@ import {
 } from "../../api/v1/validation/raycluster.ts";
 import type { Decision } from "../../src/kube/decision.ts";
 import { fullName, type ObservedCluster } from "./observed.ts";
+import { authSecret } from "./rules/auth-secret.ts";
 import { autoscalerRbac } from "./rules/autoscaler-rbac.ts";
 import { head } from "./rules/head.ts";
 import { type Rule, type RuleContext, warning } from "./rules/rule.ts";
@@ -18,7 +20,7 @@ import { suspended } from "./rules/suspend.ts";
 import { workerGroups } from "./rules/worker-groups.ts";
 
 /** In the reference's order, which is the order of the events. */
-const dependencies: readonly Rule[] = [autoscalerRbac, headService, headlessService, serveService];
+const dependencies: readonly Rule[] = [advice, autoscalerRbac, authSecret, headService, headlessService, serveService];
 
 export function decide(seen: ObservedCluster, context: RuleContext): Decision {
   const { requeueSeconds } = context.settings;
@@ -80,6 +82,15 @@ export function problemOf({ cluster }: ObservedCluster, { settings }: RuleContex
   return undefined;
 }
 
+/** A hint at what is valid and unlikely to work as meant; told once for each generation of the object. */
+function advice({ cluster }: ObservedCluster, { settings }: RuleContext): Partial<Decision> {
+  if (cluster.status?.observedGeneration === cluster.metadata.generation) return {};
+  const hint = adviseRayCluster(cluster, settings.featureGates);
+  if (!hint) return {};
+  const note = `The RayCluster spec is invalid ${fullName(cluster)}: ${hint.message}`;
+  return { events: [warning("InvalidRayClusterSpec", "Validate", note)] };
+}
+
 function podRules(seen: ObservedCluster, context: RuleContext): Partial<Decision> {
   return suspended(seen, context) ?? merge([head(seen, context), workerGroups(seen, context)]);
 }
@@ -88,6 +99,7 @@ function merge(parts: readonly Partial<Decision>[]): Decision {
   const failure = parts.find((part) => part.failure !== undefined)?.failure;
   const requeues = parts.flatMap((part) => part.requeueAfterMs ?? []);
   return {
+    // As in the reference, what follows a failed dependency waits until it is mended.
     actions: failure === undefined ? parts.flatMap((part) => part.actions ?? []) : [],
     events: parts.flatMap((part) => part.events ?? []),
     needs: parts.flatMap((part) => part.needs ?? []),

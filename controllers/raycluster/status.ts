@@ -7,7 +7,7 @@ import {
 } from "../../api/v1/conditions.ts";
 import type { Pod, Service } from "../../api/v1/kubernetes.ts";
 import type { RayClusterStatus } from "../../api/v1/raycluster.ts";
-import type { Outcome, StatusResult } from "../../src/kube/decision.ts";
+import type { Decision, Outcome, StatusResult } from "../../src/kube/decision.ts";
 import { type Condition, withCondition, withoutCondition } from "../shared/conditions.ts";
 import { desiredResourceStatus, desiredWorkers, maxWorkers, minWorkers } from "../shared/replicas.ts";
 import { problemOf } from "./decide.ts";
@@ -19,14 +19,21 @@ import { type PodView, podView, serviceView } from "./views.ts";
 export function status(
   before: ObservedCluster,
   outcomes: readonly Outcome[],
+  decision: Decision,
   context: RuleContext,
 ): StatusResult<RayClusterStatus> {
   const stored: Partial<RayClusterStatus> = before.cluster.status ?? {};
-  const next = computeStatus(afterOutcomes(before, outcomes), outcomes, context);
+  const next = computeStatus(afterOutcomes(before, outcomes), { outcomes, failure: decision.failure }, context);
   return { status: next, mayWait: onlyCountsMoved(stored, next) };
 }
 
-function computeStatus(seen: ObservedCluster, outcomes: readonly Outcome[], context: RuleContext): RayClusterStatus {
+/** How the pass went: the ends of its actions, and a failure that none of them tells. */
+interface Pass {
+  readonly outcomes: readonly Outcome[];
+  readonly failure: string | undefined;
+}
+
+function computeStatus(seen: ObservedCluster, pass: Pass, context: RuleContext): RayClusterStatus {
   const { cluster } = seen;
   const now = new Date(context.now).toISOString().replace(/\.\d+Z$/, "Z");
   const stored: Partial<RayClusterStatus> = cluster.status ?? {};
@@ -42,7 +49,9 @@ function computeStatus(seen: ObservedCluster, outcomes: readonly Outcome[], cont
     const conditions = withCondition(conditionsOf(stored), { ...refused, observedGeneration }, now);
     return { ...emptyStatus, ...stored, conditions, observedGeneration, lastUpdateTime: now };
   }
-  const failed = outcomes.some((outcome) => outcome.result !== "done" && !outcome.action.optional);
+  const failed =
+    pass.failure !== undefined ||
+    pass.outcomes.some((outcome) => outcome.result !== "done" && !outcome.action.optional);
   const state = stateOf(seen, failed) ?? stored.state;
   const { reason: _cleared, ...kept } = stored;
   const next: RayClusterStatus = {
@@ -52,7 +61,7 @@ function computeStatus(seen: ObservedCluster, outcomes: readonly Outcome[], cont
     ...desiredResourceStatus(cluster),
     ...headOf(seen, stored),
     conditions: context.settings.featureGates.RayClusterStatusConditions
-      ? conditions(seen, outcomes, failed, now)
+      ? conditions(seen, pass, failed, now)
       : conditionsOf(stored),
     observedGeneration,
     lastUpdateTime: now,
@@ -138,12 +147,12 @@ function headPodOf({ pods }: ObservedCluster): PodView | undefined {
   return heads.find(isRunningAndReady) ?? heads[0];
 }
 
-function conditions(seen: ObservedCluster, outcomes: readonly Outcome[], failed: boolean, now: string): Condition[] {
+function conditions(seen: ObservedCluster, pass: Pass, failed: boolean, now: string): Condition[] {
   let list = conditionsOf(seen.cluster.status);
   const set = (type: string, value: Condition["status"], reason: string, message = "") => {
     list = withCondition(list, { type, status: value, reason, message }, now);
   };
-  list = failureConditions(list, outcomes, now);
+  list = failureConditions(list, pass, now);
   const head = headReadiness(headPodOf(seen));
   set(Type.headPodReady, head.status, head.reason, head.message);
 
@@ -168,42 +177,31 @@ function conditions(seen: ObservedCluster, outcomes: readonly Outcome[], failed:
 }
 
 /** `ReplicaFailure` for pods (KubeRay's), `Reconciled=False` for everything else; gone when a pass succeeds. */
-function failureConditions(stored: Condition[], outcomes: readonly Outcome[], now: string): Condition[] {
-  const failures = outcomes.flatMap((outcome) =>
-    outcome.result === "failed" && !outcome.action.optional ? [outcome] : [],
-  );
-  const ofPods = failures.find((failure) => failure.action.failureTag !== undefined);
-  const ofOthers = failures.find((failure) => failure.action.failureTag === undefined);
-  let list = stored;
-  list = condition(
-    list,
-    Type.replicaFailure,
-    ofPods && {
-      status: "True",
-      reason: ofPods.action.failureTag ?? "",
-      message: `${ofPods.action.failureTag}\n${failureText(ofPods)}`,
-    },
-    now,
-  );
-  return condition(
-    list,
+function failureConditions(stored: Condition[], { outcomes, failure }: Pass, now: string): Condition[] {
+  const failed = outcomes.filter((outcome) => outcome.result === "failed").filter(({ action }) => !action.optional);
+  const ofPods = failed.find(({ action }) => action.failureTag !== undefined);
+  const ofOthers = failed.find(({ action }) => action.failureTag === undefined);
+  const tag = ofPods?.action.failureTag ?? "";
+  const replicaFailure = ofPods && `${tag}\n${failureText(ofPods)}`;
+  const other = ofOthers ? failureText(ofOthers) : failure;
+  const reason = ofOthers?.action.onFailure?.("").reason ?? "FailedToReconcile";
+  return setOrRemove(
+    setOrRemove(stored, Type.replicaFailure, replicaFailure, { status: "True", reason: tag }, now),
     Type.reconciled,
-    ofOthers && {
-      status: "False",
-      reason: ofOthers.action.onFailure?.("").reason ?? "FailedToReconcile",
-      message: failureText(ofOthers),
-    },
+    other,
+    { status: "False", reason },
     now,
   );
 }
 
-function condition(
+function setOrRemove(
   list: Condition[],
   type: string,
-  value: Pick<Condition, "status" | "reason" | "message"> | undefined,
+  message: string | undefined,
+  value: Pick<Condition, "status" | "reason">,
   now: string,
 ): Condition[] {
-  return value ? withCondition(list, { type, ...value }, now) : withoutCondition(list, type);
+  return message === undefined ? withoutCondition(list, type) : withCondition(list, { type, ...value, message }, now);
 }
 
 function failureText({ action, message }: Extract<Outcome, { result: "failed" }>): string {

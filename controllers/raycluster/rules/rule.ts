@@ -12,6 +12,8 @@ import type { PodView } from "../views.ts";
 export interface RuleContext {
   readonly now: number;
   readonly drawSuffix: () => string;
+  /** A new authentication token: 32 random bytes in base64. */
+  readonly drawToken: () => string;
   readonly settings: Settings;
 }
 

@@ -1,6 +1,7 @@
 // The services of a RayCluster: created when missing, never changed afterwards (raycluster-controller.md 9.4 to 9.6).
 import { Annotation, Label, NodeType } from "../../../api/v1/labels.ts";
 import type { Decision } from "../../../src/kube/decision.ts";
+import { serveServiceName } from "../../shared/names.ts";
 import { services } from "../../shared/resources.ts";
 import { buildHeadService } from "../objects/head-service.ts";
 import { buildHeadlessService } from "../objects/headless-service.ts";
@@ -28,10 +29,13 @@ export function headlessService(seen: ObservedCluster): Partial<Decision> {
   return { actions: [createService(service, "a worker group has more than one host a replica")] };
 }
 
-export function serveService(seen: ObservedCluster, { settings }: RuleContext): Partial<Decision> {
-  if (seen.cluster.metadata.annotations?.[Annotation.enableServeService] !== "true") return {};
-  const service = buildServeService(seen.cluster, settings);
-  if (seen.services.some((existing) => existing.metadata.name === service.metadata.name)) return {};
+export function serveService(seen: ObservedCluster): Partial<Decision> {
+  const { cluster } = seen;
+  if (cluster.metadata.annotations?.[Annotation.enableServeService] !== "true") return {};
+  const name = serveServiceName(cluster.metadata.name);
+  if (seen.services.some((existing) => existing.metadata.name === name)) return {};
+  const service = buildServeService(cluster);
+  if ("problem" in service) return { failure: `no serve service: ${service.problem}` };
   const reason = `annotation ${Annotation.enableServeService} asks for a serve service`;
   return {
     actions: [
