@@ -23,6 +23,8 @@ export interface ContainerProblem {
 }
 
 export interface PodView {
+  readonly apiVersion: string;
+  readonly kind: string;
   readonly metadata: ViewMeta & { readonly annotations: Readonly<Record<string, string>> };
   readonly owner?: OwnerView;
   readonly phase: string;
@@ -38,6 +40,8 @@ export interface PodView {
 }
 
 export interface ServiceView {
+  readonly apiVersion: string;
+  readonly kind: string;
   readonly metadata: ViewMeta;
   readonly owner?: OwnerView;
   readonly clusterIP: string;
@@ -65,6 +69,8 @@ export function podView(pod: Pod): PodView {
   const terminated = statuses.find((status) => status.name === rayContainer)?.state?.terminated;
   const owner = ownerView(pod.metadata);
   return {
+    apiVersion: "v1",
+    kind: "Pod",
     metadata: { ...viewMeta(pod.metadata, podLabels), annotations: pick(pod.metadata.annotations, podAnnotations) },
     ...(owner && { owner }),
     phase: pod.status?.phase ?? "Pending",
@@ -82,6 +88,8 @@ export function podView(pod: Pod): PodView {
 export function serviceView(service: Service): ServiceView {
   const owner = ownerView(service.metadata);
   return {
+    apiVersion: "v1",
+    kind: "Service",
     metadata: viewMeta(service.metadata, serviceLabels),
     ...(owner && { owner }),
     clusterIP: service.spec?.clusterIP ?? "",
