@@ -12,16 +12,21 @@ export interface NoServePort {
 }
 
 /**
- * The serve service. It selects all pods of the cluster, whether or not a Serve proxy runs in them, as in KubeRay.
- * A head that declares ports, but none for Serve, gives a `problem` instead.
+ * The serve service of a cluster that asks for it itself, or (`creator` RayService) of one that a RayService upgrades
+ * in small steps: there only pods that run a Serve proxy get traffic. The first selects all pods of the cluster, whether or not a Serve proxy runs in
+ * them, as in KubeRay. A head that declares ports, but none for Serve, gives a `problem` instead.
  */
-export function buildServeService(cluster: RayCluster): Service | NoServePort {
+export function buildServeService(
+  cluster: RayCluster,
+  creator: "RayCluster" | "RayService" = Kind.rayCluster,
+): Service | NoServePort {
   const ports = [...servePorts(cluster)].map(([name, port]) => ({ name, port }));
   if (ports.length === 0) {
     return { problem: "the head's Ray container declares ports, but none is named serve or serve-..." };
   }
   const type = cluster.spec.headGroupSpec.serviceType;
   const name = cluster.metadata.name;
+  const selector = { [Label.cluster]: name, ...(creator === Kind.rayService && { [Label.serve]: "true" }) };
   return {
     apiVersion: "v1",
     kind: "Service",
@@ -30,11 +35,11 @@ export function buildServeService(cluster: RayCluster): Service | NoServePort {
       namespace: cluster.metadata.namespace ?? "default",
       labels: {
         [Label.originatedFromName]: name,
-        [Label.originatedFromKind]: Kind.rayCluster,
+        [Label.originatedFromKind]: creator,
         [Label.serve]: `${name}-serve`,
       },
       ownerReferences: [controllerReference(cluster)],
     },
-    spec: { ...(type && { type }), selector: { [Label.cluster]: name }, ports },
+    spec: { ...(type && { type }), selector, ports },
   };
 }
