@@ -5,10 +5,13 @@ import type {
   V1EnvFromSource,
   V1EnvVar,
   V1EnvVarSource,
+  V1Ingress,
   V1IngressTLS,
   V1Job,
+  V1NetworkPolicy,
   V1NetworkPolicyEgressRule,
   V1NetworkPolicyIngressRule,
+  V1PersistentVolumeClaim,
   V1Pod,
   V1PodTemplateSpec,
   V1Probe,
@@ -73,6 +76,8 @@ export type Role = Manifest<V1Role>;
 export type RoleBinding = Manifest<V1RoleBinding>;
 export type Secret = Manifest<V1Secret>;
 export type Job = Manifest<V1Job>;
+export type Ingress = Manifest<V1Ingress>;
+export type PersistentVolumeClaim = Manifest<V1PersistentVolumeClaim>;
 
 export type PodTemplateSpec = Json<V1PodTemplateSpec>;
 export type PodSpec = NonNullable<PodTemplateSpec["spec"]>;
@@ -92,4 +97,7 @@ export type NetworkPolicyEgressRule = Json<V1NetworkPolicyEgressRule>;
 /** `from` is a reserved word to the client's generator, which calls it `_from`. */
 export type NetworkPolicyIngressRule = Omit<Json<V1NetworkPolicyIngressRule>, "_from"> & {
   from?: NonNullable<Json<V1NetworkPolicyIngressRule>["_from"]>;
+};
+export type NetworkPolicy = Omit<Manifest<V1NetworkPolicy>, "spec"> & {
+  spec: Omit<NonNullable<Json<V1NetworkPolicy>["spec"]>, "ingress"> & { ingress?: NetworkPolicyIngressRule[] };
 };
