@@ -1,0 +1,4 @@
+// placeholder until manager
+export async function runCommand(_args: readonly string[]): Promise<number> {
+  return 0;
+}

@@ -1,0 +1,31 @@
+// Makes dist/ray-operator.mjs: the whole program in one file that needs Node and nothing else.
+import { chmodSync, statSync } from "node:fs";
+import { build } from "esbuild";
+
+const output = "dist/ray-operator.mjs";
+
+/** Runs before anything else: an old Node fails in ways that do not say why. CommonJS parts need a `require`. */
+const prelude = `#!/usr/bin/env node
+import{createRequire as __createRequire}from"node:module";
+if(Number.parseInt(process.versions.node,10)<26){
+process.stderr.write("ray-operator: needs Node 26 or newer, this is "+process.version+"\\n");process.exit(1)}
+const require=__createRequire(import.meta.url);`;
+
+await build({
+  entryPoints: ["src/main.ts"],
+  outfile: output,
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node26",
+  minify: true,
+  keepNames: true,
+  sourcemap: "linked",
+  sourcesContent: false,
+  // One character outside Latin-1 would make V8 keep the whole text in two bytes a character.
+  charset: "ascii",
+  legalComments: "external",
+  banner: { js: prelude },
+});
+chmodSync(output, 0o755);
+console.log(`${output}: ${Math.round(statSync(output).size / 1024)} kB`);
