@@ -27,14 +27,28 @@ import type {
   V1VolumeMount,
 } from "@kubernetes/client-node";
 
-/** The JSON form of a client type: what the API server sends and takes (RFC 3339 strings for dates). */
+/**
+ * The JSON form of a client type: what the API server sends and takes. Dates are RFC 3339 strings; quantities may be
+ * numbers, which a custom resource keeps as they were written.
+ */
 export type Json<T> = T extends Date
   ? string
   : T extends readonly (infer Item)[]
     ? Json<Item>[]
     : T extends object
-      ? { [Key in keyof T]: Json<T[Key]> }
+      ? { [Key in keyof T]: Key extends keyof QuantityFields ? QuantityFields[Key] : Json<T[Key]> }
       : T;
+
+type Quantity = string | number;
+
+/** The fields of pods and volumes that hold quantities; the client's types call them strings. */
+interface QuantityFields {
+  limits: Record<string, Quantity>;
+  requests: Record<string, Quantity>;
+  overhead: Record<string, Quantity>;
+  sizeLimit: Quantity;
+  divisor: Quantity;
+}
 
 /** `metadata.ownerReferences[]`. Source: Kubernetes API reference, meta/v1. */
 export interface OwnerReference {

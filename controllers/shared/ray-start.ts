@@ -177,7 +177,7 @@ function quoteJson(resources: Readonly<Record<string, number>>): string {
 }
 
 /** The amounts that are not zero. */
-function amounts(resources: Readonly<Record<string, string>> | undefined): ReadonlyMap<string, Quantity> {
+function amounts(resources: Readonly<Record<string, string | number>> | undefined): ReadonlyMap<string, Quantity> {
   const parsed = Object.entries(resources ?? {}).map(([name, text]) => [name, parseQuantity(text)] as const);
   return new Map(
     parsed.filter((entry): entry is [string, Quantity] => entry[1] !== undefined && !isZeroQuantity(entry[1])),
