@@ -11,26 +11,34 @@ import { type JsonSchema, mapValues, plain } from "./structural-schema.ts";
 
 const folder = new URL(".", import.meta.url).pathname;
 
-/** What the API server demands of `apiVersion`, `kind` and `metadata` of every object; it knows more fields. */
-const objectSchema: JsonSchema = {
-  type: "object",
-  required: ["apiVersion", "kind", "metadata"],
-  properties: {
-    apiVersion: { type: "string" },
-    kind: { type: "string" },
-    metadata: {
-      type: "object",
-      properties: {
-        name: { type: "string" },
-        generateName: { type: "string" },
-        namespace: { type: "string" },
-        labels: { type: "object", additionalProperties: { type: "string" } },
-        annotations: { type: "object", additionalProperties: { type: "string" } },
-        finalizers: { type: "array", items: { type: "string" } },
-      },
-      additionalProperties: true,
+const text: JsonSchema = { type: "string" };
+const texts: JsonSchema = { type: "object", additionalProperties: text };
+
+/** What the API server demands of every object besides its kind's own fields. It ignores `status` in what users send. */
+const objectFields: Record<string, JsonSchema> = {
+  apiVersion: text,
+  kind: text,
+  metadata: {
+    type: "object",
+    properties: {
+      name: text,
+      generateName: text,
+      namespace: text,
+      labels: texts,
+      annotations: texts,
+      finalizers: { type: "array", items: text },
+      ownerReferences: { type: "array", items: { type: "object" } },
+      managedFields: { type: "array", items: { type: "object" } },
+      uid: text,
+      resourceVersion: text,
+      selfLink: text,
+      generation: { type: "integer" },
+      creationTimestamp: text,
+      deletionTimestamp: text,
+      deletionGracePeriodSeconds: { type: "integer" },
     },
   },
+  status: {},
 };
 
 /** Validators of all kinds: `validateRayCluster`. They fill in defaults, and list all errors. */
@@ -42,10 +50,8 @@ export async function generateValidators(): Promise<GeneratedFile[]> {
   }
   for (const [kind, schema] of Object.entries(kinds)) {
     const { properties, ...rest } = plain(schema);
-    ajv.addSchema(
-      closed({ ...rest, ...objectSchema, properties: { ...objectSchema.properties, ...properties } }),
-      kind,
-    );
+    const required = ["apiVersion", "kind", "metadata"];
+    ajv.addSchema(closed({ ...rest, required, properties: { ...properties, ...objectFields } }), kind);
   }
   const functions = Object.fromEntries(Object.keys(kinds).map((kind) => [`validate${kind}`, kind]));
   const declarations = Object.keys(functions).map((name) => `export declare const ${name}: Validator;`);
@@ -79,7 +85,6 @@ function newAjv(): Ajv {
     allErrors: true,
     useDefaults: true,
     inlineRefs: false,
-    formats: { "date-time": /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/ },
   });
   ajv.addKeyword({
     keyword: "x-kubernetes-list-map-keys",
@@ -99,7 +104,6 @@ function newAjv(): Ajv {
 }
 
 interface AjvSchema extends JsonSchema {
-  maximum?: number;
   uniqueItems?: boolean;
 }
 
@@ -108,10 +112,9 @@ interface AjvSchema extends JsonSchema {
  * that is an error.
  */
 function closed(schema: JsonSchema): AjvSchema {
-  const { description: _, format, ...rest } = schema;
+  // The API server does not hold integers to their format, and what users send has no other formats.
+  const { description: _, format: __, ...rest } = schema;
   const result: AjvSchema = rest;
-  if (format === "int32") Object.assign(result, { minimum: -2147483648, maximum: 2147483647 });
-  if (format === "date-time") result.format = format;
   if (schema["x-kubernetes-list-type"] === "set") result.uniqueItems = true;
   if (schema.items !== undefined) result.items = closed(schema.items);
   if (typeof schema.additionalProperties === "object") {

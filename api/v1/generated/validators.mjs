@@ -11,13 +11,6 @@ var __esm = (fn, res, err) => function() {
     throw err = [e], e;
   }
 };
-var __commonJS = (cb, mod) => function() {
-  try {
-    return mod || (0, cb[__getOwnPropNames(cb)[0]])((mod = { exports: {} }).exports, mod), mod.exports;
-  } catch (e) {
-    throw mod = 0, e;
-  }
-};
 var __export = (target, all) => {
   for (var name in all)
     __defProp(target, name, { get: all[name], enumerable: !0 });
@@ -47,24 +40,8 @@ var init_first_repetition = __esm({
   }
 });
 
-// node_modules/ajv/dist/runtime/ucs2length.js
-var require_ucs2length = __commonJS({
-  "node_modules/ajv/dist/runtime/ucs2length.js"(exports) {
-    "use strict";
-    Object.defineProperty(exports, "__esModule", { value: !0 });
-    function ucs2length(str) {
-      let len = str.length, length = 0, pos = 0, value;
-      for (; pos < len; )
-        length++, value = str.charCodeAt(pos++), value >= 55296 && value <= 56319 && pos < len && (value = str.charCodeAt(pos), (value & 64512) === 56320 && pos++);
-      return length;
-    }
-    exports.default = ucs2length;
-    ucs2length.code = 'require("ajv/dist/runtime/ucs2length").default';
-  }
-});
-
 // <stdin>
-var validateRayCluster = validate21, schema6 = { type: "object", required: ["apiVersion", "kind", "metadata"], properties: { apiVersion: { type: "string" }, kind: { type: "string" }, metadata: { type: "object", properties: { name: { type: "string" }, generateName: { type: "string" }, namespace: { type: "string" }, labels: { type: "object", additionalProperties: { type: "string" } }, annotations: { type: "object", additionalProperties: { type: "string" } }, finalizers: { type: "array", items: { type: "string" } } }, additionalProperties: !0 }, spec: { type: "object", required: ["headGroupSpec"], properties: { rayVersion: { type: "string" }, headGroupSpec: { type: "object", required: ["template"], properties: { template: { $ref: "io.k8s.api.core.v1.PodTemplateSpec" }, headService: { $ref: "io.k8s.api.core.v1.Service" }, serviceType: { type: "string" }, enableIngress: { type: "boolean" }, ingressOptions: { type: "object", properties: { host: { type: "string" }, path: { type: "string" }, pathType: { type: "string", enum: ["Exact", "Prefix", "ImplementationSpecific"] }, tls: { type: "array", items: { $ref: "io.k8s.api.networking.v1.IngressTLS" } } }, additionalProperties: !1 }, rayStartParams: { type: "object", additionalProperties: { type: "string" } }, resources: { type: "object", additionalProperties: { type: "string" } }, labels: { type: "object", additionalProperties: { type: "string" } } }, additionalProperties: !1 }, workerGroupSpecs: { type: "array", items: { type: "object", required: ["groupName", "template", "minReplicas", "maxReplicas"], properties: { groupName: { type: "string" }, template: { $ref: "io.k8s.api.core.v1.PodTemplateSpec" }, replicas: { type: "integer", default: 0, minimum: -2147483648, maximum: 2147483647 }, minReplicas: { type: "integer", default: 0, minimum: -2147483648, maximum: 2147483647 }, maxReplicas: { type: "integer", default: 2147483647, minimum: -2147483648, maximum: 2147483647 }, numOfHosts: { type: "integer", default: 1, minimum: -2147483648, maximum: 2147483647 }, suspend: { type: "boolean" }, idleTimeoutSeconds: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, priority: { type: "integer", default: 0, minimum: -2147483648, maximum: 2147483647 }, scaleStrategy: { type: "object", properties: { workersToDelete: { type: "array", items: { type: "string" } } }, additionalProperties: !1 }, rayStartParams: { type: "object", additionalProperties: { type: "string" } }, resources: { type: "object", additionalProperties: { type: "string" } }, labels: { type: "object", additionalProperties: { type: "string" } } }, additionalProperties: !1 } }, enableInTreeAutoscaling: { type: "boolean" }, autoscalerOptions: { type: "object", properties: { resources: { $ref: "io.k8s.api.core.v1.ResourceRequirements" }, image: { type: "string" }, imagePullPolicy: { type: "string" }, securityContext: { $ref: "io.k8s.api.core.v1.SecurityContext" }, idleTimeoutSeconds: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, upscalingMode: { type: "string", enum: ["Default", "Aggressive", "Conservative"] }, version: { type: "string", enum: ["v1", "v2"] }, env: { type: "array", items: { $ref: "io.k8s.api.core.v1.EnvVar" } }, envFrom: { type: "array", items: { $ref: "io.k8s.api.core.v1.EnvFromSource" } }, volumeMounts: { type: "array", items: { $ref: "io.k8s.api.core.v1.VolumeMount" } }, command: { type: "array", items: { type: "string" } }, args: { type: "array", items: { type: "string" } } }, additionalProperties: !1 }, suspend: { type: "boolean" }, managedBy: { type: "string", "x-kubernetes-validations": [{ rule: "self == oldSelf", message: "the managedBy field is immutable" }, { rule: "self in ['ray.io/kuberay-operator', 'kueue.x-k8s.io/multikueue']", message: "the managedBy field value must be either 'ray.io/kuberay-operator' or 'kueue.x-k8s.io/multikueue'" }] }, headServiceAnnotations: { type: "object", additionalProperties: { type: "string" } }, gcsFaultToleranceOptions: { type: "object", properties: { backend: { type: "string", enum: ["redis", "rocksdb"], "x-kubernetes-validations": [{ rule: "self == oldSelf", message: "gcsFaultToleranceOptions.backend is immutable" }] }, redisUsername: { type: "object", properties: { value: { type: "string" }, valueFrom: { $ref: "io.k8s.api.core.v1.EnvVarSource" } }, additionalProperties: !1 }, redisPassword: { type: "object", properties: { value: { type: "string" }, valueFrom: { $ref: "io.k8s.api.core.v1.EnvVarSource" } }, additionalProperties: !1 }, externalStorageNamespace: { type: "string" }, redisAddress: { type: "string" }, storage: { type: "object", properties: { claimName: { type: "string" }, size: { anyOf: [{ type: "integer" }, { type: "string" }], pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$", "x-kubernetes-int-or-string": !0 }, storageClassName: { type: "string" }, accessModes: { type: "array", items: { type: "string" } }, subPath: { type: "string" }, deletionPolicy: { type: "string", enum: ["DeleteWithCluster", "Retain"] } }, additionalProperties: !1 } }, additionalProperties: !1 }, upgradeStrategy: { type: "object", properties: { type: { type: "string", enum: ["Recreate", "None"] } }, additionalProperties: !1 }, authOptions: { type: "object", properties: { enableK8sTokenAuth: { type: "boolean" }, secretName: { type: "string" }, mode: { type: "string", enum: ["disabled", "token"] } }, additionalProperties: !1 }, networkPolicy: { type: "object", properties: { mode: { type: "string", enum: ["DenyAll", "DenyAllIngress", "DenyAllEgress"], default: "DenyAll" }, head: { type: "object", properties: { ingressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyIngressRule" } }, egressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyEgressRule" } } }, additionalProperties: !1 }, worker: { type: "object", properties: { ingressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyIngressRule" } }, egressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyEgressRule" } } }, additionalProperties: !1 }, workerGroups: { type: "array", items: { type: "object", required: ["groupName"], properties: { groupName: { type: "string" }, ingressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyIngressRule" } }, egressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyEgressRule" } } }, additionalProperties: !1 }, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["groupName"] } }, additionalProperties: !1 }, tlsOptions: { type: "object", properties: { enabled: { type: "boolean" } }, additionalProperties: !1 }, historyServerOptions: { type: "object", properties: { collectorOptions: { type: "object", properties: { image: { type: "string" }, imagePullPolicy: { type: "string" }, resources: { $ref: "io.k8s.api.core.v1.ResourceRequirements" }, env: { type: "array", items: { $ref: "io.k8s.api.core.v1.EnvVar" } } }, additionalProperties: !1 } }, additionalProperties: !1 } }, additionalProperties: !1 }, status: { type: "object", properties: { state: { type: "string" }, reason: { type: "string" }, conditions: { type: "array", items: { type: "object", required: ["type", "status", "reason", "message", "lastTransitionTime"], properties: { type: { type: "string", maxLength: 316, pattern: "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$" }, status: { type: "string", enum: ["True", "False", "Unknown"] }, reason: { type: "string", minLength: 1, maxLength: 1024, pattern: "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$" }, message: { type: "string", maxLength: 32768 }, lastTransitionTime: { type: "string", format: "date-time" }, observedGeneration: { type: "integer", minimum: 0 } }, additionalProperties: !1 }, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] }, observedGeneration: { type: "integer" }, desiredWorkerReplicas: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, minWorkerReplicas: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, maxWorkerReplicas: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, availableWorkerReplicas: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, readyWorkerReplicas: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, desiredCPU: { anyOf: [{ type: "integer" }, { type: "string" }], pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$", "x-kubernetes-int-or-string": !0 }, desiredMemory: { anyOf: [{ type: "integer" }, { type: "string" }], pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$", "x-kubernetes-int-or-string": !0 }, desiredGPU: { anyOf: [{ type: "integer" }, { type: "string" }], pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$", "x-kubernetes-int-or-string": !0 }, desiredTPU: { anyOf: [{ type: "integer" }, { type: "string" }], pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$", "x-kubernetes-int-or-string": !0 }, head: { type: "object", properties: { podIP: { type: "string" }, podName: { type: "string" }, serviceIP: { type: "string" }, serviceName: { type: "string" } }, additionalProperties: !1 }, endpoints: { type: "object", additionalProperties: { type: "string" } }, lastUpdateTime: { type: "string", nullable: !0, format: "date-time" }, stateTransitionTimes: { type: "object", additionalProperties: { type: "string", format: "date-time" } } }, additionalProperties: !1 } }, additionalProperties: !1 }, func2 = Object.prototype.hasOwnProperty, func5 = (init_first_repetition(), __toCommonJS(first_repetition_exports)).firstRepetition, func38 = require_ucs2length().default;
+var validateRayCluster = validate21, schema6 = { type: "object", required: ["apiVersion", "kind", "metadata"], properties: { spec: { type: "object", required: ["headGroupSpec"], properties: { rayVersion: { type: "string" }, headGroupSpec: { type: "object", required: ["template"], properties: { template: { $ref: "io.k8s.api.core.v1.PodTemplateSpec" }, headService: { $ref: "io.k8s.api.core.v1.Service" }, serviceType: { type: "string" }, enableIngress: { type: "boolean" }, ingressOptions: { type: "object", properties: { host: { type: "string" }, path: { type: "string" }, pathType: { type: "string", enum: ["Exact", "Prefix", "ImplementationSpecific"] }, tls: { type: "array", items: { $ref: "io.k8s.api.networking.v1.IngressTLS" } } }, additionalProperties: !1 }, rayStartParams: { type: "object", additionalProperties: { type: "string" } }, resources: { type: "object", additionalProperties: { type: "string" } }, labels: { type: "object", additionalProperties: { type: "string" } } }, additionalProperties: !1 }, workerGroupSpecs: { type: "array", items: { type: "object", required: ["groupName", "template", "minReplicas", "maxReplicas"], properties: { groupName: { type: "string" }, template: { $ref: "io.k8s.api.core.v1.PodTemplateSpec" }, replicas: { type: "integer", default: 0 }, minReplicas: { type: "integer", default: 0 }, maxReplicas: { type: "integer", default: 2147483647 }, numOfHosts: { type: "integer", default: 1 }, suspend: { type: "boolean" }, idleTimeoutSeconds: { type: "integer" }, priority: { type: "integer", default: 0 }, scaleStrategy: { type: "object", properties: { workersToDelete: { type: "array", items: { type: "string" } } }, additionalProperties: !1 }, rayStartParams: { type: "object", additionalProperties: { type: "string" } }, resources: { type: "object", additionalProperties: { type: "string" } }, labels: { type: "object", additionalProperties: { type: "string" } } }, additionalProperties: !1 } }, enableInTreeAutoscaling: { type: "boolean" }, autoscalerOptions: { type: "object", properties: { resources: { $ref: "io.k8s.api.core.v1.ResourceRequirements" }, image: { type: "string" }, imagePullPolicy: { type: "string" }, securityContext: { $ref: "io.k8s.api.core.v1.SecurityContext" }, idleTimeoutSeconds: { type: "integer" }, upscalingMode: { type: "string", enum: ["Default", "Aggressive", "Conservative"] }, version: { type: "string", enum: ["v1", "v2"] }, env: { type: "array", items: { $ref: "io.k8s.api.core.v1.EnvVar" } }, envFrom: { type: "array", items: { $ref: "io.k8s.api.core.v1.EnvFromSource" } }, volumeMounts: { type: "array", items: { $ref: "io.k8s.api.core.v1.VolumeMount" } }, command: { type: "array", items: { type: "string" } }, args: { type: "array", items: { type: "string" } } }, additionalProperties: !1 }, suspend: { type: "boolean" }, managedBy: { type: "string", "x-kubernetes-validations": [{ rule: "self == oldSelf", message: "the managedBy field is immutable" }, { rule: "self in ['ray.io/kuberay-operator', 'kueue.x-k8s.io/multikueue']", message: "the managedBy field value must be either 'ray.io/kuberay-operator' or 'kueue.x-k8s.io/multikueue'" }] }, headServiceAnnotations: { type: "object", additionalProperties: { type: "string" } }, gcsFaultToleranceOptions: { type: "object", properties: { backend: { type: "string", enum: ["redis", "rocksdb"], "x-kubernetes-validations": [{ rule: "self == oldSelf", message: "gcsFaultToleranceOptions.backend is immutable" }] }, redisUsername: { type: "object", properties: { value: { type: "string" }, valueFrom: { $ref: "io.k8s.api.core.v1.EnvVarSource" } }, additionalProperties: !1 }, redisPassword: { type: "object", properties: { value: { type: "string" }, valueFrom: { $ref: "io.k8s.api.core.v1.EnvVarSource" } }, additionalProperties: !1 }, externalStorageNamespace: { type: "string" }, redisAddress: { type: "string" }, storage: { type: "object", properties: { claimName: { type: "string" }, size: { anyOf: [{ type: "integer" }, { type: "string" }], pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$", "x-kubernetes-int-or-string": !0 }, storageClassName: { type: "string" }, accessModes: { type: "array", items: { type: "string" } }, subPath: { type: "string" }, deletionPolicy: { type: "string", enum: ["DeleteWithCluster", "Retain"] } }, additionalProperties: !1 } }, additionalProperties: !1 }, upgradeStrategy: { type: "object", properties: { type: { type: "string", enum: ["Recreate", "None"] } }, additionalProperties: !1 }, authOptions: { type: "object", properties: { enableK8sTokenAuth: { type: "boolean" }, secretName: { type: "string" }, mode: { type: "string", enum: ["disabled", "token"] } }, additionalProperties: !1 }, networkPolicy: { type: "object", properties: { mode: { type: "string", enum: ["DenyAll", "DenyAllIngress", "DenyAllEgress"], default: "DenyAll" }, head: { type: "object", properties: { ingressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyIngressRule" } }, egressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyEgressRule" } } }, additionalProperties: !1 }, worker: { type: "object", properties: { ingressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyIngressRule" } }, egressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyEgressRule" } } }, additionalProperties: !1 }, workerGroups: { type: "array", items: { type: "object", required: ["groupName"], properties: { groupName: { type: "string" }, ingressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyIngressRule" } }, egressRules: { type: "array", items: { $ref: "io.k8s.api.networking.v1.NetworkPolicyEgressRule" } } }, additionalProperties: !1 }, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["groupName"] } }, additionalProperties: !1 }, tlsOptions: { type: "object", properties: { enabled: { type: "boolean" } }, additionalProperties: !1 }, historyServerOptions: { type: "object", properties: { collectorOptions: { type: "object", properties: { image: { type: "string" }, imagePullPolicy: { type: "string" }, resources: { $ref: "io.k8s.api.core.v1.ResourceRequirements" }, env: { type: "array", items: { $ref: "io.k8s.api.core.v1.EnvVar" } } }, additionalProperties: !1 } }, additionalProperties: !1 } }, additionalProperties: !1 }, status: {}, apiVersion: { type: "string" }, kind: { type: "string" }, metadata: { type: "object", properties: { name: { type: "string" }, generateName: { type: "string" }, namespace: { type: "string" }, labels: { type: "object", additionalProperties: { type: "string" } }, annotations: { type: "object", additionalProperties: { type: "string" } }, finalizers: { type: "array", items: { type: "string" } }, ownerReferences: { type: "array", items: { type: "object" } }, managedFields: { type: "array", items: { type: "object" } }, uid: { type: "string" }, resourceVersion: { type: "string" }, selfLink: { type: "string" }, generation: { type: "integer" }, creationTimestamp: { type: "string" }, deletionTimestamp: { type: "string" }, deletionGracePeriodSeconds: { type: "integer" } }, additionalProperties: !1 } }, additionalProperties: !1 }, func2 = Object.prototype.hasOwnProperty, func5 = (init_first_repetition(), __toCommonJS(first_repetition_exports)).firstRepetition;
 function validate23(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (data && typeof data == "object" && !Array.isArray(data)) {
@@ -127,7 +104,7 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
   }
   return validate23.errors = vErrors, errors === 0;
 }
-var schema9 = { type: "object", required: ["containers"], properties: { activeDeadlineSeconds: { type: "integer" }, affinity: { $ref: "io.k8s.api.core.v1.Affinity" }, automountServiceAccountToken: { type: "boolean" }, containers: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.Container" } }, dnsConfig: { $ref: "io.k8s.api.core.v1.PodDNSConfig" }, dnsPolicy: { type: "string" }, enableServiceLinks: { type: "boolean" }, ephemeralContainers: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.EphemeralContainer" } }, hostAliases: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["ip"], items: { $ref: "io.k8s.api.core.v1.HostAlias" } }, hostIPC: { type: "boolean" }, hostNetwork: { type: "boolean" }, hostPID: { type: "boolean" }, hostUsers: { type: "boolean" }, hostname: { type: "string" }, hostnameOverride: { type: "string" }, imagePullSecrets: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.LocalObjectReference" } }, initContainers: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.Container" } }, nodeName: { type: "string" }, nodeSelector: { type: "object", "x-kubernetes-map-type": "atomic", additionalProperties: { type: "string" } }, os: { $ref: "io.k8s.api.core.v1.PodOS" }, overhead: { type: "object", additionalProperties: { $ref: "io.k8s.apimachinery.pkg.api.resource.Quantity" } }, preemptionPolicy: { type: "string" }, priority: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, priorityClassName: { type: "string" }, readinessGates: { type: "array", "x-kubernetes-list-type": "atomic", items: { $ref: "io.k8s.api.core.v1.PodReadinessGate" } }, resourceClaims: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.PodResourceClaim" } }, resources: { $ref: "io.k8s.api.core.v1.ResourceRequirements" }, restartPolicy: { type: "string" }, runtimeClassName: { type: "string" }, schedulerName: { type: "string" }, schedulingGates: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.PodSchedulingGate" } }, schedulingGroup: { $ref: "io.k8s.api.core.v1.PodSchedulingGroup" }, securityContext: { $ref: "io.k8s.api.core.v1.PodSecurityContext" }, serviceAccount: { type: "string" }, serviceAccountName: { type: "string" }, setHostnameAsFQDN: { type: "boolean" }, shareProcessNamespace: { type: "boolean" }, subdomain: { type: "string" }, terminationGracePeriodSeconds: { type: "integer" }, tolerations: { type: "array", "x-kubernetes-list-type": "atomic", items: { $ref: "io.k8s.api.core.v1.Toleration" } }, topologySpreadConstraints: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["topologyKey", "whenUnsatisfiable"], items: { $ref: "io.k8s.api.core.v1.TopologySpreadConstraint" } }, volumes: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.Volume" } } }, additionalProperties: !1 };
+var schema9 = { type: "object", required: ["containers"], properties: { activeDeadlineSeconds: { type: "integer" }, affinity: { $ref: "io.k8s.api.core.v1.Affinity" }, automountServiceAccountToken: { type: "boolean" }, containers: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.Container" } }, dnsConfig: { $ref: "io.k8s.api.core.v1.PodDNSConfig" }, dnsPolicy: { type: "string" }, enableServiceLinks: { type: "boolean" }, ephemeralContainers: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.EphemeralContainer" } }, hostAliases: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["ip"], items: { $ref: "io.k8s.api.core.v1.HostAlias" } }, hostIPC: { type: "boolean" }, hostNetwork: { type: "boolean" }, hostPID: { type: "boolean" }, hostUsers: { type: "boolean" }, hostname: { type: "string" }, hostnameOverride: { type: "string" }, imagePullSecrets: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.LocalObjectReference" } }, initContainers: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.Container" } }, nodeName: { type: "string" }, nodeSelector: { type: "object", "x-kubernetes-map-type": "atomic", additionalProperties: { type: "string" } }, os: { $ref: "io.k8s.api.core.v1.PodOS" }, overhead: { type: "object", additionalProperties: { $ref: "io.k8s.apimachinery.pkg.api.resource.Quantity" } }, preemptionPolicy: { type: "string" }, priority: { type: "integer" }, priorityClassName: { type: "string" }, readinessGates: { type: "array", "x-kubernetes-list-type": "atomic", items: { $ref: "io.k8s.api.core.v1.PodReadinessGate" } }, resourceClaims: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.PodResourceClaim" } }, resources: { $ref: "io.k8s.api.core.v1.ResourceRequirements" }, restartPolicy: { type: "string" }, runtimeClassName: { type: "string" }, schedulerName: { type: "string" }, schedulingGates: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.PodSchedulingGate" } }, schedulingGroup: { $ref: "io.k8s.api.core.v1.PodSchedulingGroup" }, securityContext: { $ref: "io.k8s.api.core.v1.PodSecurityContext" }, serviceAccount: { type: "string" }, serviceAccountName: { type: "string" }, setHostnameAsFQDN: { type: "boolean" }, shareProcessNamespace: { type: "boolean" }, subdomain: { type: "string" }, terminationGracePeriodSeconds: { type: "integer" }, tolerations: { type: "array", "x-kubernetes-list-type": "atomic", items: { $ref: "io.k8s.api.core.v1.Toleration" } }, topologySpreadConstraints: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["topologyKey", "whenUnsatisfiable"], items: { $ref: "io.k8s.api.core.v1.TopologySpreadConstraint" } }, volumes: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { $ref: "io.k8s.api.core.v1.Volume" } } }, additionalProperties: !1 };
 function validate30(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (data && typeof data == "object" && !Array.isArray(data)) {
@@ -230,20 +207,10 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
         let err3 = { instancePath: instancePath + "/weight", schemaPath: "#/properties/weight/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
-      if (typeof data1 == "number") {
-        if (data1 > 2147483647 || isNaN(data1)) {
-          let err4 = { instancePath: instancePath + "/weight", schemaPath: "#/properties/weight/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-        }
-        if (data1 < -2147483648 || isNaN(data1)) {
-          let err5 = { instancePath: instancePath + "/weight", schemaPath: "#/properties/weight/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
-        }
-      }
     }
   } else {
-    let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+    let err4 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
   }
   return validate28.errors = vErrors, errors === 0;
 }
@@ -470,20 +437,10 @@ function validate40(data, { instancePath = "", parentData, parentDataProperty, r
         let err3 = { instancePath: instancePath + "/weight", schemaPath: "#/properties/weight/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
-      if (typeof data1 == "number") {
-        if (data1 > 2147483647 || isNaN(data1)) {
-          let err4 = { instancePath: instancePath + "/weight", schemaPath: "#/properties/weight/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-        }
-        if (data1 < -2147483648 || isNaN(data1)) {
-          let err5 = { instancePath: instancePath + "/weight", schemaPath: "#/properties/weight/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
-        }
-      }
     }
   } else {
-    let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+    let err4 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
   }
   return validate40.errors = vErrors, errors === 0;
 }
@@ -1069,7 +1026,7 @@ function validate79(data, { instancePath = "", parentData, parentDataProperty, r
   }
   return validate79.errors = vErrors, errors === 0;
 }
-var schema42 = { type: "object", properties: { exec: { $ref: "io.k8s.api.core.v1.ExecAction" }, failureThreshold: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, grpc: { $ref: "io.k8s.api.core.v1.GRPCAction" }, httpGet: { $ref: "io.k8s.api.core.v1.HTTPGetAction" }, initialDelaySeconds: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, periodSeconds: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, successThreshold: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, tcpSocket: { $ref: "io.k8s.api.core.v1.TCPSocketAction" }, terminationGracePeriodSeconds: { type: "integer" }, timeoutSeconds: { type: "integer", minimum: -2147483648, maximum: 2147483647 } }, additionalProperties: !1 };
+var schema42 = { type: "object", properties: { exec: { $ref: "io.k8s.api.core.v1.ExecAction" }, failureThreshold: { type: "integer" }, grpc: { $ref: "io.k8s.api.core.v1.GRPCAction" }, httpGet: { $ref: "io.k8s.api.core.v1.HTTPGetAction" }, initialDelaySeconds: { type: "integer" }, periodSeconds: { type: "integer" }, successThreshold: { type: "integer" }, tcpSocket: { $ref: "io.k8s.api.core.v1.TCPSocketAction" }, terminationGracePeriodSeconds: { type: "integer" }, timeoutSeconds: { type: "integer" } }, additionalProperties: !1 };
 function validate99(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (data && typeof data == "object" && !Array.isArray(data)) {
@@ -1088,24 +1045,14 @@ function validate99(data, { instancePath = "", parentData, parentDataProperty, r
         let err2 = { instancePath: instancePath + "/port", schemaPath: "#/properties/port/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-      if (typeof data0 == "number") {
-        if (data0 > 2147483647 || isNaN(data0)) {
-          let err3 = { instancePath: instancePath + "/port", schemaPath: "#/properties/port/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-        }
-        if (data0 < -2147483648 || isNaN(data0)) {
-          let err4 = { instancePath: instancePath + "/port", schemaPath: "#/properties/port/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-        }
-      }
     }
     if (typeof data.service != "string") {
-      let err5 = { instancePath: instancePath + "/service", schemaPath: "#/properties/service/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      let err3 = { instancePath: instancePath + "/service", schemaPath: "#/properties/service/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
     }
   } else {
-    let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+    let err4 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
   }
   return validate99.errors = vErrors, errors === 0;
 }
@@ -1123,95 +1070,45 @@ function validate97(data, { instancePath = "", parentData, parentDataProperty, r
         let err1 = { instancePath: instancePath + "/failureThreshold", schemaPath: "#/properties/failureThreshold/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
-      if (typeof data1 == "number") {
-        if (data1 > 2147483647 || isNaN(data1)) {
-          let err2 = { instancePath: instancePath + "/failureThreshold", schemaPath: "#/properties/failureThreshold/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
-        }
-        if (data1 < -2147483648 || isNaN(data1)) {
-          let err3 = { instancePath: instancePath + "/failureThreshold", schemaPath: "#/properties/failureThreshold/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-        }
-      }
     }
     if (data.grpc !== void 0 && (validate99(data.grpc, { instancePath: instancePath + "/grpc", parentData: data, parentDataProperty: "grpc", rootData }) || (vErrors = vErrors === null ? validate99.errors : vErrors.concat(validate99.errors), errors = vErrors.length)), data.httpGet !== void 0 && (validate83(data.httpGet, { instancePath: instancePath + "/httpGet", parentData: data, parentDataProperty: "httpGet", rootData }) || (vErrors = vErrors === null ? validate83.errors : vErrors.concat(validate83.errors), errors = vErrors.length)), data.initialDelaySeconds !== void 0) {
       let data4 = data.initialDelaySeconds;
       if (!(typeof data4 == "number" && !(data4 % 1) && !isNaN(data4))) {
-        let err4 = { instancePath: instancePath + "/initialDelaySeconds", schemaPath: "#/properties/initialDelaySeconds/type", keyword: "type", params: { type: "integer" } };
-        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-      }
-      if (typeof data4 == "number") {
-        if (data4 > 2147483647 || isNaN(data4)) {
-          let err5 = { instancePath: instancePath + "/initialDelaySeconds", schemaPath: "#/properties/initialDelaySeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
-        }
-        if (data4 < -2147483648 || isNaN(data4)) {
-          let err6 = { instancePath: instancePath + "/initialDelaySeconds", schemaPath: "#/properties/initialDelaySeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
-        }
+        let err2 = { instancePath: instancePath + "/initialDelaySeconds", schemaPath: "#/properties/initialDelaySeconds/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
     }
     if (data.periodSeconds !== void 0) {
       let data5 = data.periodSeconds;
       if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5))) {
-        let err7 = { instancePath: instancePath + "/periodSeconds", schemaPath: "#/properties/periodSeconds/type", keyword: "type", params: { type: "integer" } };
-        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
-      }
-      if (typeof data5 == "number") {
-        if (data5 > 2147483647 || isNaN(data5)) {
-          let err8 = { instancePath: instancePath + "/periodSeconds", schemaPath: "#/properties/periodSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
-        }
-        if (data5 < -2147483648 || isNaN(data5)) {
-          let err9 = { instancePath: instancePath + "/periodSeconds", schemaPath: "#/properties/periodSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
-        }
+        let err3 = { instancePath: instancePath + "/periodSeconds", schemaPath: "#/properties/periodSeconds/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
     }
     if (data.successThreshold !== void 0) {
       let data6 = data.successThreshold;
       if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6))) {
-        let err10 = { instancePath: instancePath + "/successThreshold", schemaPath: "#/properties/successThreshold/type", keyword: "type", params: { type: "integer" } };
-        vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
-      }
-      if (typeof data6 == "number") {
-        if (data6 > 2147483647 || isNaN(data6)) {
-          let err11 = { instancePath: instancePath + "/successThreshold", schemaPath: "#/properties/successThreshold/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
-        }
-        if (data6 < -2147483648 || isNaN(data6)) {
-          let err12 = { instancePath: instancePath + "/successThreshold", schemaPath: "#/properties/successThreshold/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
-        }
+        let err4 = { instancePath: instancePath + "/successThreshold", schemaPath: "#/properties/successThreshold/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
     }
     if (data.tcpSocket !== void 0 && (validate91(data.tcpSocket, { instancePath: instancePath + "/tcpSocket", parentData: data, parentDataProperty: "tcpSocket", rootData }) || (vErrors = vErrors === null ? validate91.errors : vErrors.concat(validate91.errors), errors = vErrors.length)), data.terminationGracePeriodSeconds !== void 0) {
       let data8 = data.terminationGracePeriodSeconds;
       if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8))) {
-        let err13 = { instancePath: instancePath + "/terminationGracePeriodSeconds", schemaPath: "#/properties/terminationGracePeriodSeconds/type", keyword: "type", params: { type: "integer" } };
-        vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+        let err5 = { instancePath: instancePath + "/terminationGracePeriodSeconds", schemaPath: "#/properties/terminationGracePeriodSeconds/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
     if (data.timeoutSeconds !== void 0) {
       let data9 = data.timeoutSeconds;
       if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9))) {
-        let err14 = { instancePath: instancePath + "/timeoutSeconds", schemaPath: "#/properties/timeoutSeconds/type", keyword: "type", params: { type: "integer" } };
-        vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
-      }
-      if (typeof data9 == "number") {
-        if (data9 > 2147483647 || isNaN(data9)) {
-          let err15 = { instancePath: instancePath + "/timeoutSeconds", schemaPath: "#/properties/timeoutSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
-        }
-        if (data9 < -2147483648 || isNaN(data9)) {
-          let err16 = { instancePath: instancePath + "/timeoutSeconds", schemaPath: "#/properties/timeoutSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
-        }
+        let err6 = { instancePath: instancePath + "/timeoutSeconds", schemaPath: "#/properties/timeoutSeconds/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
   } else {
-    let err17 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
+    let err7 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
   }
   return validate97.errors = vErrors, errors === 0;
 }
@@ -1233,49 +1130,29 @@ function validate104(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath: instancePath + "/containerPort", schemaPath: "#/properties/containerPort/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-      if (typeof data0 == "number") {
-        if (data0 > 2147483647 || isNaN(data0)) {
-          let err3 = { instancePath: instancePath + "/containerPort", schemaPath: "#/properties/containerPort/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-        }
-        if (data0 < -2147483648 || isNaN(data0)) {
-          let err4 = { instancePath: instancePath + "/containerPort", schemaPath: "#/properties/containerPort/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-        }
-      }
     }
     if (data.hostIP !== void 0 && typeof data.hostIP != "string") {
-      let err5 = { instancePath: instancePath + "/hostIP", schemaPath: "#/properties/hostIP/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      let err3 = { instancePath: instancePath + "/hostIP", schemaPath: "#/properties/hostIP/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
     }
     if (data.hostPort !== void 0) {
       let data2 = data.hostPort;
       if (!(typeof data2 == "number" && !(data2 % 1) && !isNaN(data2))) {
-        let err6 = { instancePath: instancePath + "/hostPort", schemaPath: "#/properties/hostPort/type", keyword: "type", params: { type: "integer" } };
-        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
-      }
-      if (typeof data2 == "number") {
-        if (data2 > 2147483647 || isNaN(data2)) {
-          let err7 = { instancePath: instancePath + "/hostPort", schemaPath: "#/properties/hostPort/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
-        }
-        if (data2 < -2147483648 || isNaN(data2)) {
-          let err8 = { instancePath: instancePath + "/hostPort", schemaPath: "#/properties/hostPort/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
-        }
+        let err4 = { instancePath: instancePath + "/hostPort", schemaPath: "#/properties/hostPort/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
     }
     if (data.name !== void 0 && typeof data.name != "string") {
-      let err9 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+      let err5 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
     }
     if (typeof data.protocol != "string") {
-      let err10 = { instancePath: instancePath + "/protocol", schemaPath: "#/properties/protocol/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+      let err6 = { instancePath: instancePath + "/protocol", schemaPath: "#/properties/protocol/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
     }
   } else {
-    let err11 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+    let err7 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
   }
   return validate104.errors = vErrors, errors === 0;
 }
@@ -1411,16 +1288,6 @@ function validate116(data, { instancePath = "", parentData, parentDataProperty, 
             let err3 = { instancePath: instancePath + "/values/" + i0, schemaPath: "#/properties/values/items/type", keyword: "type", params: { type: "integer" } };
             vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
           }
-          if (typeof data2 == "number") {
-            if (data2 > 2147483647 || isNaN(data2)) {
-              let err4 = { instancePath: instancePath + "/values/" + i0, schemaPath: "#/properties/values/items/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-              vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-            }
-            if (data2 < -2147483648 || isNaN(data2)) {
-              let err5 = { instancePath: instancePath + "/values/" + i0, schemaPath: "#/properties/values/items/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-              vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
-            }
-          }
         }
         let i1 = data1.length, j0;
         if (i1 > 1) {
@@ -1430,8 +1297,8 @@ function validate116(data, { instancePath = "", parentData, parentDataProperty, 
             if (typeof item0 == "number" && !(item0 % 1) && !isNaN(item0)) {
               if (typeof indices0[item0] == "number") {
                 j0 = indices0[item0];
-                let err6 = { instancePath: instancePath + "/values", schemaPath: "#/properties/values/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
-                vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+                let err4 = { instancePath: instancePath + "/values", schemaPath: "#/properties/values/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
                 break;
               }
               indices0[item0] = i1;
@@ -1439,13 +1306,13 @@ function validate116(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
       } else {
-        let err7 = { instancePath: instancePath + "/values", schemaPath: "#/properties/values/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+        let err5 = { instancePath: instancePath + "/values", schemaPath: "#/properties/values/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
   } else {
-    let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+    let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
   }
   return validate116.errors = vErrors, errors === 0;
 }
@@ -2558,53 +2425,33 @@ function validate183(data, { instancePath = "", parentData, parentDataProperty, 
         let err6 = { instancePath: instancePath + "/maxSkew", schemaPath: "#/properties/maxSkew/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
-      if (typeof data3 == "number") {
-        if (data3 > 2147483647 || isNaN(data3)) {
-          let err7 = { instancePath: instancePath + "/maxSkew", schemaPath: "#/properties/maxSkew/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
-        }
-        if (data3 < -2147483648 || isNaN(data3)) {
-          let err8 = { instancePath: instancePath + "/maxSkew", schemaPath: "#/properties/maxSkew/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
-        }
-      }
     }
     if (data.minDomains !== void 0) {
       let data4 = data.minDomains;
       if (!(typeof data4 == "number" && !(data4 % 1) && !isNaN(data4))) {
-        let err9 = { instancePath: instancePath + "/minDomains", schemaPath: "#/properties/minDomains/type", keyword: "type", params: { type: "integer" } };
-        vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
-      }
-      if (typeof data4 == "number") {
-        if (data4 > 2147483647 || isNaN(data4)) {
-          let err10 = { instancePath: instancePath + "/minDomains", schemaPath: "#/properties/minDomains/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
-        }
-        if (data4 < -2147483648 || isNaN(data4)) {
-          let err11 = { instancePath: instancePath + "/minDomains", schemaPath: "#/properties/minDomains/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
-        }
+        let err7 = { instancePath: instancePath + "/minDomains", schemaPath: "#/properties/minDomains/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
     }
     if (data.nodeAffinityPolicy !== void 0 && typeof data.nodeAffinityPolicy != "string") {
-      let err12 = { instancePath: instancePath + "/nodeAffinityPolicy", schemaPath: "#/properties/nodeAffinityPolicy/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+      let err8 = { instancePath: instancePath + "/nodeAffinityPolicy", schemaPath: "#/properties/nodeAffinityPolicy/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
     }
     if (data.nodeTaintsPolicy !== void 0 && typeof data.nodeTaintsPolicy != "string") {
-      let err13 = { instancePath: instancePath + "/nodeTaintsPolicy", schemaPath: "#/properties/nodeTaintsPolicy/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+      let err9 = { instancePath: instancePath + "/nodeTaintsPolicy", schemaPath: "#/properties/nodeTaintsPolicy/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
     }
     if (data.topologyKey !== void 0 && typeof data.topologyKey != "string") {
-      let err14 = { instancePath: instancePath + "/topologyKey", schemaPath: "#/properties/topologyKey/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+      let err10 = { instancePath: instancePath + "/topologyKey", schemaPath: "#/properties/topologyKey/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
     }
     if (data.whenUnsatisfiable !== void 0 && typeof data.whenUnsatisfiable != "string") {
-      let err15 = { instancePath: instancePath + "/whenUnsatisfiable", schemaPath: "#/properties/whenUnsatisfiable/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+      let err11 = { instancePath: instancePath + "/whenUnsatisfiable", schemaPath: "#/properties/whenUnsatisfiable/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
     }
   } else {
-    let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+    let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
   return validate183.errors = vErrors, errors === 0;
 }
@@ -2631,28 +2478,18 @@ function validate187(data, { instancePath = "", parentData, parentDataProperty, 
         let err3 = { instancePath: instancePath + "/partition", schemaPath: "#/properties/partition/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
-      if (typeof data1 == "number") {
-        if (data1 > 2147483647 || isNaN(data1)) {
-          let err4 = { instancePath: instancePath + "/partition", schemaPath: "#/properties/partition/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-        }
-        if (data1 < -2147483648 || isNaN(data1)) {
-          let err5 = { instancePath: instancePath + "/partition", schemaPath: "#/properties/partition/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
-        }
-      }
     }
     if (data.readOnly !== void 0 && typeof data.readOnly != "boolean") {
-      let err6 = { instancePath: instancePath + "/readOnly", schemaPath: "#/properties/readOnly/type", keyword: "type", params: { type: "boolean" } };
-      vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      let err4 = { instancePath: instancePath + "/readOnly", schemaPath: "#/properties/readOnly/type", keyword: "type", params: { type: "boolean" } };
+      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
     }
     if (data.volumeID !== void 0 && typeof data.volumeID != "string") {
-      let err7 = { instancePath: instancePath + "/volumeID", schemaPath: "#/properties/volumeID/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      let err5 = { instancePath: instancePath + "/volumeID", schemaPath: "#/properties/volumeID/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
     }
   } else {
-    let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+    let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
   }
   return validate187.errors = vErrors, errors === 0;
 }
@@ -2840,24 +2677,14 @@ function validate200(data, { instancePath = "", parentData, parentDataProperty, 
         let err4 = { instancePath: instancePath + "/mode", schemaPath: "#/properties/mode/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
-      if (typeof data1 == "number") {
-        if (data1 > 2147483647 || isNaN(data1)) {
-          let err5 = { instancePath: instancePath + "/mode", schemaPath: "#/properties/mode/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
-        }
-        if (data1 < -2147483648 || isNaN(data1)) {
-          let err6 = { instancePath: instancePath + "/mode", schemaPath: "#/properties/mode/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
-        }
-      }
     }
     if (data.path !== void 0 && typeof data.path != "string") {
-      let err7 = { instancePath: instancePath + "/path", schemaPath: "#/properties/path/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      let err5 = { instancePath: instancePath + "/path", schemaPath: "#/properties/path/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
     }
   } else {
-    let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+    let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
   }
   return validate200.errors = vErrors, errors === 0;
 }
@@ -2876,16 +2703,6 @@ function validate199(data, { instancePath = "", parentData, parentDataProperty, 
         let err1 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
-      if (typeof data0 == "number") {
-        if (data0 > 2147483647 || isNaN(data0)) {
-          let err2 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
-        }
-        if (data0 < -2147483648 || isNaN(data0)) {
-          let err3 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-        }
-      }
     }
     if (data.items !== void 0) {
       let data1 = data.items;
@@ -2894,21 +2711,21 @@ function validate199(data, { instancePath = "", parentData, parentDataProperty, 
         for (let i0 = 0; i0 < len0; i0++)
           validate200(data1[i0], { instancePath: instancePath + "/items/" + i0, parentData: data1, parentDataProperty: i0, rootData }) || (vErrors = vErrors === null ? validate200.errors : vErrors.concat(validate200.errors), errors = vErrors.length);
       } else {
-        let err4 = { instancePath: instancePath + "/items", schemaPath: "#/properties/items/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+        let err2 = { instancePath: instancePath + "/items", schemaPath: "#/properties/items/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
     }
     if (typeof data.name != "string") {
-      let err5 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      let err3 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
     }
     if (data.optional !== void 0 && typeof data.optional != "boolean") {
-      let err6 = { instancePath: instancePath + "/optional", schemaPath: "#/properties/optional/type", keyword: "type", params: { type: "boolean" } };
-      vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      let err4 = { instancePath: instancePath + "/optional", schemaPath: "#/properties/optional/type", keyword: "type", params: { type: "boolean" } };
+      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
     }
   } else {
-    let err7 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+    let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
   return validate199.errors = vErrors, errors === 0;
 }
@@ -2973,25 +2790,15 @@ function validate207(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath: instancePath + "/mode", schemaPath: "#/properties/mode/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-      if (typeof data1 == "number") {
-        if (data1 > 2147483647 || isNaN(data1)) {
-          let err3 = { instancePath: instancePath + "/mode", schemaPath: "#/properties/mode/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-        }
-        if (data1 < -2147483648 || isNaN(data1)) {
-          let err4 = { instancePath: instancePath + "/mode", schemaPath: "#/properties/mode/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-        }
-      }
     }
     if (data.path !== void 0 && typeof data.path != "string") {
-      let err5 = { instancePath: instancePath + "/path", schemaPath: "#/properties/path/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      let err3 = { instancePath: instancePath + "/path", schemaPath: "#/properties/path/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
     }
     data.resourceFieldRef !== void 0 && (validate65(data.resourceFieldRef, { instancePath: instancePath + "/resourceFieldRef", parentData: data, parentDataProperty: "resourceFieldRef", rootData }) || (vErrors = vErrors === null ? validate65.errors : vErrors.concat(validate65.errors), errors = vErrors.length));
   } else {
-    let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+    let err4 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
   }
   return validate207.errors = vErrors, errors === 0;
 }
@@ -3009,16 +2816,6 @@ function validate206(data, { instancePath = "", parentData, parentDataProperty, 
         let err1 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
-      if (typeof data0 == "number") {
-        if (data0 > 2147483647 || isNaN(data0)) {
-          let err2 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
-        }
-        if (data0 < -2147483648 || isNaN(data0)) {
-          let err3 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-        }
-      }
     }
     if (data.items !== void 0) {
       let data1 = data.items;
@@ -3027,13 +2824,13 @@ function validate206(data, { instancePath = "", parentData, parentDataProperty, 
         for (let i0 = 0; i0 < len0; i0++)
           validate207(data1[i0], { instancePath: instancePath + "/items/" + i0, parentData: data1, parentDataProperty: i0, rootData }) || (vErrors = vErrors === null ? validate207.errors : vErrors.concat(validate207.errors), errors = vErrors.length);
       } else {
-        let err4 = { instancePath: instancePath + "/items", schemaPath: "#/properties/items/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+        let err2 = { instancePath: instancePath + "/items", schemaPath: "#/properties/items/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
     }
   } else {
-    let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+    let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
   }
   return validate206.errors = vErrors, errors === 0;
 }
@@ -3259,20 +3056,10 @@ function validate231(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath: instancePath + "/lun", schemaPath: "#/properties/lun/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-      if (typeof data1 == "number") {
-        if (data1 > 2147483647 || isNaN(data1)) {
-          let err3 = { instancePath: instancePath + "/lun", schemaPath: "#/properties/lun/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-        }
-        if (data1 < -2147483648 || isNaN(data1)) {
-          let err4 = { instancePath: instancePath + "/lun", schemaPath: "#/properties/lun/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-        }
-      }
     }
     if (data.readOnly !== void 0 && typeof data.readOnly != "boolean") {
-      let err5 = { instancePath: instancePath + "/readOnly", schemaPath: "#/properties/readOnly/type", keyword: "type", params: { type: "boolean" } };
-      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      let err3 = { instancePath: instancePath + "/readOnly", schemaPath: "#/properties/readOnly/type", keyword: "type", params: { type: "boolean" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
     }
     if (data.targetWWNs !== void 0) {
       let data3 = data.targetWWNs;
@@ -3280,12 +3067,12 @@ function validate231(data, { instancePath = "", parentData, parentDataProperty, 
         let len0 = data3.length;
         for (let i0 = 0; i0 < len0; i0++)
           if (typeof data3[i0] != "string") {
-            let err6 = { instancePath: instancePath + "/targetWWNs/" + i0, schemaPath: "#/properties/targetWWNs/items/type", keyword: "type", params: { type: "string" } };
-            vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+            let err4 = { instancePath: instancePath + "/targetWWNs/" + i0, schemaPath: "#/properties/targetWWNs/items/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
           }
       } else {
-        let err7 = { instancePath: instancePath + "/targetWWNs", schemaPath: "#/properties/targetWWNs/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+        let err5 = { instancePath: instancePath + "/targetWWNs", schemaPath: "#/properties/targetWWNs/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
     if (data.wwids !== void 0) {
@@ -3294,17 +3081,17 @@ function validate231(data, { instancePath = "", parentData, parentDataProperty, 
         let len1 = data5.length;
         for (let i1 = 0; i1 < len1; i1++)
           if (typeof data5[i1] != "string") {
-            let err8 = { instancePath: instancePath + "/wwids/" + i1, schemaPath: "#/properties/wwids/items/type", keyword: "type", params: { type: "string" } };
-            vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+            let err6 = { instancePath: instancePath + "/wwids/" + i1, schemaPath: "#/properties/wwids/items/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
           }
       } else {
-        let err9 = { instancePath: instancePath + "/wwids", schemaPath: "#/properties/wwids/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        let err7 = { instancePath: instancePath + "/wwids", schemaPath: "#/properties/wwids/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
     }
   } else {
-    let err10 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+    let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
   }
   return validate231.errors = vErrors, errors === 0;
 }
@@ -3396,28 +3183,18 @@ function validate238(data, { instancePath = "", parentData, parentDataProperty, 
         let err3 = { instancePath: instancePath + "/partition", schemaPath: "#/properties/partition/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
-      if (typeof data1 == "number") {
-        if (data1 > 2147483647 || isNaN(data1)) {
-          let err4 = { instancePath: instancePath + "/partition", schemaPath: "#/properties/partition/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-        }
-        if (data1 < -2147483648 || isNaN(data1)) {
-          let err5 = { instancePath: instancePath + "/partition", schemaPath: "#/properties/partition/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
-        }
-      }
     }
     if (data.pdName !== void 0 && typeof data.pdName != "string") {
-      let err6 = { instancePath: instancePath + "/pdName", schemaPath: "#/properties/pdName/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      let err4 = { instancePath: instancePath + "/pdName", schemaPath: "#/properties/pdName/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
     }
     if (data.readOnly !== void 0 && typeof data.readOnly != "boolean") {
-      let err7 = { instancePath: instancePath + "/readOnly", schemaPath: "#/properties/readOnly/type", keyword: "type", params: { type: "boolean" } };
-      vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      let err5 = { instancePath: instancePath + "/readOnly", schemaPath: "#/properties/readOnly/type", keyword: "type", params: { type: "boolean" } };
+      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
     }
   } else {
-    let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+    let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
   }
   return validate238.errors = vErrors, errors === 0;
 }
@@ -3533,7 +3310,7 @@ function validate246(data, { instancePath = "", parentData, parentDataProperty, 
   }
   return validate246.errors = vErrors, errors === 0;
 }
-var schema98 = { type: "object", required: ["targetPortal", "iqn", "lun"], properties: { chapAuthDiscovery: { type: "boolean" }, chapAuthSession: { type: "boolean" }, fsType: { type: "string" }, initiatorName: { type: "string" }, iqn: { type: "string" }, iscsiInterface: { type: "string", default: "default" }, lun: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, portals: { type: "array", "x-kubernetes-list-type": "atomic", items: { type: "string" } }, readOnly: { type: "boolean" }, secretRef: { $ref: "io.k8s.api.core.v1.LocalObjectReference" }, targetPortal: { type: "string" } }, additionalProperties: !1 };
+var schema98 = { type: "object", required: ["targetPortal", "iqn", "lun"], properties: { chapAuthDiscovery: { type: "boolean" }, chapAuthSession: { type: "boolean" }, fsType: { type: "string" }, initiatorName: { type: "string" }, iqn: { type: "string" }, iscsiInterface: { type: "string", default: "default" }, lun: { type: "integer" }, portals: { type: "array", "x-kubernetes-list-type": "atomic", items: { type: "string" } }, readOnly: { type: "boolean" }, secretRef: { $ref: "io.k8s.api.core.v1.LocalObjectReference" }, targetPortal: { type: "string" } }, additionalProperties: !1 };
 function validate248(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (data && typeof data == "object" && !Array.isArray(data)) {
@@ -3584,16 +3361,6 @@ function validate248(data, { instancePath = "", parentData, parentDataProperty, 
         let err10 = { instancePath: instancePath + "/lun", schemaPath: "#/properties/lun/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
       }
-      if (typeof data6 == "number") {
-        if (data6 > 2147483647 || isNaN(data6)) {
-          let err11 = { instancePath: instancePath + "/lun", schemaPath: "#/properties/lun/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
-        }
-        if (data6 < -2147483648 || isNaN(data6)) {
-          let err12 = { instancePath: instancePath + "/lun", schemaPath: "#/properties/lun/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
-        }
-      }
     }
     if (data.portals !== void 0) {
       let data7 = data.portals;
@@ -3601,25 +3368,25 @@ function validate248(data, { instancePath = "", parentData, parentDataProperty, 
         let len0 = data7.length;
         for (let i0 = 0; i0 < len0; i0++)
           if (typeof data7[i0] != "string") {
-            let err13 = { instancePath: instancePath + "/portals/" + i0, schemaPath: "#/properties/portals/items/type", keyword: "type", params: { type: "string" } };
-            vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+            let err11 = { instancePath: instancePath + "/portals/" + i0, schemaPath: "#/properties/portals/items/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
           }
       } else {
-        let err14 = { instancePath: instancePath + "/portals", schemaPath: "#/properties/portals/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+        let err12 = { instancePath: instancePath + "/portals", schemaPath: "#/properties/portals/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
       }
     }
     if (data.readOnly !== void 0 && typeof data.readOnly != "boolean") {
-      let err15 = { instancePath: instancePath + "/readOnly", schemaPath: "#/properties/readOnly/type", keyword: "type", params: { type: "boolean" } };
-      vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+      let err13 = { instancePath: instancePath + "/readOnly", schemaPath: "#/properties/readOnly/type", keyword: "type", params: { type: "boolean" } };
+      vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
     }
     if (data.secretRef !== void 0 && (validate158(data.secretRef, { instancePath: instancePath + "/secretRef", parentData: data, parentDataProperty: "secretRef", rootData }) || (vErrors = vErrors === null ? validate158.errors : vErrors.concat(validate158.errors), errors = vErrors.length)), data.targetPortal !== void 0 && typeof data.targetPortal != "string") {
-      let err16 = { instancePath: instancePath + "/targetPortal", schemaPath: "#/properties/targetPortal/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+      let err14 = { instancePath: instancePath + "/targetPortal", schemaPath: "#/properties/targetPortal/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
     }
   } else {
-    let err17 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
+    let err15 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
   }
   return validate248.errors = vErrors, errors === 0;
 }
@@ -3870,37 +3637,27 @@ function validate270(data, { instancePath = "", parentData, parentDataProperty, 
         let err7 = { instancePath: instancePath + "/maxExpirationSeconds", schemaPath: "#/properties/maxExpirationSeconds/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
-      if (typeof data4 == "number") {
-        if (data4 > 2147483647 || isNaN(data4)) {
-          let err8 = { instancePath: instancePath + "/maxExpirationSeconds", schemaPath: "#/properties/maxExpirationSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
-        }
-        if (data4 < -2147483648 || isNaN(data4)) {
-          let err9 = { instancePath: instancePath + "/maxExpirationSeconds", schemaPath: "#/properties/maxExpirationSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
-        }
-      }
     }
     if (data.signerName !== void 0 && typeof data.signerName != "string") {
-      let err10 = { instancePath: instancePath + "/signerName", schemaPath: "#/properties/signerName/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+      let err8 = { instancePath: instancePath + "/signerName", schemaPath: "#/properties/signerName/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
     }
     if (data.userAnnotations !== void 0) {
       let data6 = data.userAnnotations;
       if (data6 && typeof data6 == "object" && !Array.isArray(data6)) {
         for (let key1 in data6)
           if (typeof data6[key1] != "string") {
-            let err11 = { instancePath: instancePath + "/userAnnotations/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/userAnnotations/additionalProperties/type", keyword: "type", params: { type: "string" } };
-            vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+            let err9 = { instancePath: instancePath + "/userAnnotations/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/userAnnotations/additionalProperties/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
           }
       } else {
-        let err12 = { instancePath: instancePath + "/userAnnotations", schemaPath: "#/properties/userAnnotations/type", keyword: "type", params: { type: "object" } };
-        vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+        let err10 = { instancePath: instancePath + "/userAnnotations", schemaPath: "#/properties/userAnnotations/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
       }
     }
   } else {
-    let err13 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+    let err11 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
   }
   return validate270.errors = vErrors, errors === 0;
 }
@@ -4000,16 +3757,6 @@ function validate259(data, { instancePath = "", parentData, parentDataProperty, 
         let err1 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
-      if (typeof data0 == "number") {
-        if (data0 > 2147483647 || isNaN(data0)) {
-          let err2 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
-        }
-        if (data0 < -2147483648 || isNaN(data0)) {
-          let err3 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-        }
-      }
     }
     if (data.sources !== void 0) {
       let data1 = data.sources;
@@ -4018,13 +3765,13 @@ function validate259(data, { instancePath = "", parentData, parentDataProperty, 
         for (let i0 = 0; i0 < len0; i0++)
           validate260(data1[i0], { instancePath: instancePath + "/sources/" + i0, parentData: data1, parentDataProperty: i0, rootData }) || (vErrors = vErrors === null ? validate260.errors : vErrors.concat(validate260.errors), errors = vErrors.length);
       } else {
-        let err4 = { instancePath: instancePath + "/sources", schemaPath: "#/properties/sources/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+        let err2 = { instancePath: instancePath + "/sources", schemaPath: "#/properties/sources/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
     }
   } else {
-    let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+    let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
   }
   return validate259.errors = vErrors, errors === 0;
 }
@@ -4211,16 +3958,6 @@ function validate287(data, { instancePath = "", parentData, parentDataProperty, 
         let err1 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
-      if (typeof data0 == "number") {
-        if (data0 > 2147483647 || isNaN(data0)) {
-          let err2 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
-        }
-        if (data0 < -2147483648 || isNaN(data0)) {
-          let err3 = { instancePath: instancePath + "/defaultMode", schemaPath: "#/properties/defaultMode/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-        }
-      }
     }
     if (data.items !== void 0) {
       let data1 = data.items;
@@ -4229,21 +3966,21 @@ function validate287(data, { instancePath = "", parentData, parentDataProperty, 
         for (let i0 = 0; i0 < len0; i0++)
           validate200(data1[i0], { instancePath: instancePath + "/items/" + i0, parentData: data1, parentDataProperty: i0, rootData }) || (vErrors = vErrors === null ? validate200.errors : vErrors.concat(validate200.errors), errors = vErrors.length);
       } else {
-        let err4 = { instancePath: instancePath + "/items", schemaPath: "#/properties/items/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+        let err2 = { instancePath: instancePath + "/items", schemaPath: "#/properties/items/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
     }
     if (data.optional !== void 0 && typeof data.optional != "boolean") {
-      let err5 = { instancePath: instancePath + "/optional", schemaPath: "#/properties/optional/type", keyword: "type", params: { type: "boolean" } };
-      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      let err3 = { instancePath: instancePath + "/optional", schemaPath: "#/properties/optional/type", keyword: "type", params: { type: "boolean" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
     }
     if (data.secretName !== void 0 && typeof data.secretName != "string") {
-      let err6 = { instancePath: instancePath + "/secretName", schemaPath: "#/properties/secretName/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      let err4 = { instancePath: instancePath + "/secretName", schemaPath: "#/properties/secretName/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
     }
   } else {
-    let err7 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+    let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
   return validate287.errors = vErrors, errors === 0;
 }
@@ -4506,20 +4243,10 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
         let err27 = { instancePath: instancePath + "/priority", schemaPath: "#/properties/priority/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err27] : vErrors.push(err27), errors++;
       }
-      if (typeof data29 == "number") {
-        if (data29 > 2147483647 || isNaN(data29)) {
-          let err28 = { instancePath: instancePath + "/priority", schemaPath: "#/properties/priority/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err28] : vErrors.push(err28), errors++;
-        }
-        if (data29 < -2147483648 || isNaN(data29)) {
-          let err29 = { instancePath: instancePath + "/priority", schemaPath: "#/properties/priority/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err29] : vErrors.push(err29), errors++;
-        }
-      }
     }
     if (data.priorityClassName !== void 0 && typeof data.priorityClassName != "string") {
-      let err30 = { instancePath: instancePath + "/priorityClassName", schemaPath: "#/properties/priorityClassName/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err30] : vErrors.push(err30), errors++;
+      let err28 = { instancePath: instancePath + "/priorityClassName", schemaPath: "#/properties/priorityClassName/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err28] : vErrors.push(err28), errors++;
     }
     if (data.readinessGates !== void 0) {
       let data31 = data.readinessGates;
@@ -4528,8 +4255,8 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
         for (let i5 = 0; i5 < len5; i5++)
           validate164(data31[i5], { instancePath: instancePath + "/readinessGates/" + i5, parentData: data31, parentDataProperty: i5, rootData }) || (vErrors = vErrors === null ? validate164.errors : vErrors.concat(validate164.errors), errors = vErrors.length);
       } else {
-        let err31 = { instancePath: instancePath + "/readinessGates", schemaPath: "#/properties/readinessGates/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err31] : vErrors.push(err31), errors++;
+        let err29 = { instancePath: instancePath + "/readinessGates", schemaPath: "#/properties/readinessGates/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err29] : vErrors.push(err29), errors++;
       }
     }
     if (data.resourceClaims !== void 0) {
@@ -4540,25 +4267,25 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
           validate166(data33[i6], { instancePath: instancePath + "/resourceClaims/" + i6, parentData: data33, parentDataProperty: i6, rootData }) || (vErrors = vErrors === null ? validate166.errors : vErrors.concat(validate166.errors), errors = vErrors.length);
         let index5 = func5(data33, ["name"]);
         if (index5 >= 0) {
-          let err32 = { instancePath: instancePath + "/resourceClaims", schemaPath: "#/properties/resourceClaims/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index5 } };
-          vErrors === null ? vErrors = [err32] : vErrors.push(err32), errors++;
+          let err30 = { instancePath: instancePath + "/resourceClaims", schemaPath: "#/properties/resourceClaims/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index5 } };
+          vErrors === null ? vErrors = [err30] : vErrors.push(err30), errors++;
         }
       } else {
-        let err33 = { instancePath: instancePath + "/resourceClaims", schemaPath: "#/properties/resourceClaims/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err33] : vErrors.push(err33), errors++;
+        let err31 = { instancePath: instancePath + "/resourceClaims", schemaPath: "#/properties/resourceClaims/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err31] : vErrors.push(err31), errors++;
       }
     }
     if (data.resources !== void 0 && (validate109(data.resources, { instancePath: instancePath + "/resources", parentData: data, parentDataProperty: "resources", rootData }) || (vErrors = vErrors === null ? validate109.errors : vErrors.concat(validate109.errors), errors = vErrors.length)), data.restartPolicy !== void 0 && typeof data.restartPolicy != "string") {
-      let err34 = { instancePath: instancePath + "/restartPolicy", schemaPath: "#/properties/restartPolicy/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err34] : vErrors.push(err34), errors++;
+      let err32 = { instancePath: instancePath + "/restartPolicy", schemaPath: "#/properties/restartPolicy/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err32] : vErrors.push(err32), errors++;
     }
     if (data.runtimeClassName !== void 0 && typeof data.runtimeClassName != "string") {
-      let err35 = { instancePath: instancePath + "/runtimeClassName", schemaPath: "#/properties/runtimeClassName/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err35] : vErrors.push(err35), errors++;
+      let err33 = { instancePath: instancePath + "/runtimeClassName", schemaPath: "#/properties/runtimeClassName/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err33] : vErrors.push(err33), errors++;
     }
     if (data.schedulerName !== void 0 && typeof data.schedulerName != "string") {
-      let err36 = { instancePath: instancePath + "/schedulerName", schemaPath: "#/properties/schedulerName/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err36] : vErrors.push(err36), errors++;
+      let err34 = { instancePath: instancePath + "/schedulerName", schemaPath: "#/properties/schedulerName/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err34] : vErrors.push(err34), errors++;
     }
     if (data.schedulingGates !== void 0) {
       let data39 = data.schedulingGates;
@@ -4568,39 +4295,39 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
           validate169(data39[i7], { instancePath: instancePath + "/schedulingGates/" + i7, parentData: data39, parentDataProperty: i7, rootData }) || (vErrors = vErrors === null ? validate169.errors : vErrors.concat(validate169.errors), errors = vErrors.length);
         let index6 = func5(data39, ["name"]);
         if (index6 >= 0) {
-          let err37 = { instancePath: instancePath + "/schedulingGates", schemaPath: "#/properties/schedulingGates/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index6 } };
-          vErrors === null ? vErrors = [err37] : vErrors.push(err37), errors++;
+          let err35 = { instancePath: instancePath + "/schedulingGates", schemaPath: "#/properties/schedulingGates/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index6 } };
+          vErrors === null ? vErrors = [err35] : vErrors.push(err35), errors++;
         }
       } else {
-        let err38 = { instancePath: instancePath + "/schedulingGates", schemaPath: "#/properties/schedulingGates/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err38] : vErrors.push(err38), errors++;
+        let err36 = { instancePath: instancePath + "/schedulingGates", schemaPath: "#/properties/schedulingGates/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err36] : vErrors.push(err36), errors++;
       }
     }
     if (data.schedulingGroup !== void 0 && (validate171(data.schedulingGroup, { instancePath: instancePath + "/schedulingGroup", parentData: data, parentDataProperty: "schedulingGroup", rootData }) || (vErrors = vErrors === null ? validate171.errors : vErrors.concat(validate171.errors), errors = vErrors.length)), data.securityContext !== void 0 && (validate173(data.securityContext, { instancePath: instancePath + "/securityContext", parentData: data, parentDataProperty: "securityContext", rootData }) || (vErrors = vErrors === null ? validate173.errors : vErrors.concat(validate173.errors), errors = vErrors.length)), data.serviceAccount !== void 0 && typeof data.serviceAccount != "string") {
-      let err39 = { instancePath: instancePath + "/serviceAccount", schemaPath: "#/properties/serviceAccount/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err39] : vErrors.push(err39), errors++;
+      let err37 = { instancePath: instancePath + "/serviceAccount", schemaPath: "#/properties/serviceAccount/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err37] : vErrors.push(err37), errors++;
     }
     if (data.serviceAccountName !== void 0 && typeof data.serviceAccountName != "string") {
-      let err40 = { instancePath: instancePath + "/serviceAccountName", schemaPath: "#/properties/serviceAccountName/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err40] : vErrors.push(err40), errors++;
+      let err38 = { instancePath: instancePath + "/serviceAccountName", schemaPath: "#/properties/serviceAccountName/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err38] : vErrors.push(err38), errors++;
     }
     if (data.setHostnameAsFQDN !== void 0 && typeof data.setHostnameAsFQDN != "boolean") {
-      let err41 = { instancePath: instancePath + "/setHostnameAsFQDN", schemaPath: "#/properties/setHostnameAsFQDN/type", keyword: "type", params: { type: "boolean" } };
-      vErrors === null ? vErrors = [err41] : vErrors.push(err41), errors++;
+      let err39 = { instancePath: instancePath + "/setHostnameAsFQDN", schemaPath: "#/properties/setHostnameAsFQDN/type", keyword: "type", params: { type: "boolean" } };
+      vErrors === null ? vErrors = [err39] : vErrors.push(err39), errors++;
     }
     if (data.shareProcessNamespace !== void 0 && typeof data.shareProcessNamespace != "boolean") {
-      let err42 = { instancePath: instancePath + "/shareProcessNamespace", schemaPath: "#/properties/shareProcessNamespace/type", keyword: "type", params: { type: "boolean" } };
-      vErrors === null ? vErrors = [err42] : vErrors.push(err42), errors++;
+      let err40 = { instancePath: instancePath + "/shareProcessNamespace", schemaPath: "#/properties/shareProcessNamespace/type", keyword: "type", params: { type: "boolean" } };
+      vErrors === null ? vErrors = [err40] : vErrors.push(err40), errors++;
     }
     if (data.subdomain !== void 0 && typeof data.subdomain != "string") {
-      let err43 = { instancePath: instancePath + "/subdomain", schemaPath: "#/properties/subdomain/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err43] : vErrors.push(err43), errors++;
+      let err41 = { instancePath: instancePath + "/subdomain", schemaPath: "#/properties/subdomain/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err41] : vErrors.push(err41), errors++;
     }
     if (data.terminationGracePeriodSeconds !== void 0) {
       let data48 = data.terminationGracePeriodSeconds;
       if (!(typeof data48 == "number" && !(data48 % 1) && !isNaN(data48))) {
-        let err44 = { instancePath: instancePath + "/terminationGracePeriodSeconds", schemaPath: "#/properties/terminationGracePeriodSeconds/type", keyword: "type", params: { type: "integer" } };
-        vErrors === null ? vErrors = [err44] : vErrors.push(err44), errors++;
+        let err42 = { instancePath: instancePath + "/terminationGracePeriodSeconds", schemaPath: "#/properties/terminationGracePeriodSeconds/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err42] : vErrors.push(err42), errors++;
       }
     }
     if (data.tolerations !== void 0) {
@@ -4610,8 +4337,8 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
         for (let i8 = 0; i8 < len8; i8++)
           validate181(data49[i8], { instancePath: instancePath + "/tolerations/" + i8, parentData: data49, parentDataProperty: i8, rootData }) || (vErrors = vErrors === null ? validate181.errors : vErrors.concat(validate181.errors), errors = vErrors.length);
       } else {
-        let err45 = { instancePath: instancePath + "/tolerations", schemaPath: "#/properties/tolerations/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err45] : vErrors.push(err45), errors++;
+        let err43 = { instancePath: instancePath + "/tolerations", schemaPath: "#/properties/tolerations/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err43] : vErrors.push(err43), errors++;
       }
     }
     if (data.topologySpreadConstraints !== void 0) {
@@ -4622,12 +4349,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
           validate183(data51[i9], { instancePath: instancePath + "/topologySpreadConstraints/" + i9, parentData: data51, parentDataProperty: i9, rootData }) || (vErrors = vErrors === null ? validate183.errors : vErrors.concat(validate183.errors), errors = vErrors.length);
         let index7 = func5(data51, ["topologyKey", "whenUnsatisfiable"]);
         if (index7 >= 0) {
-          let err46 = { instancePath: instancePath + "/topologySpreadConstraints", schemaPath: "#/properties/topologySpreadConstraints/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index7 } };
-          vErrors === null ? vErrors = [err46] : vErrors.push(err46), errors++;
+          let err44 = { instancePath: instancePath + "/topologySpreadConstraints", schemaPath: "#/properties/topologySpreadConstraints/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index7 } };
+          vErrors === null ? vErrors = [err44] : vErrors.push(err44), errors++;
         }
       } else {
-        let err47 = { instancePath: instancePath + "/topologySpreadConstraints", schemaPath: "#/properties/topologySpreadConstraints/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err47] : vErrors.push(err47), errors++;
+        let err45 = { instancePath: instancePath + "/topologySpreadConstraints", schemaPath: "#/properties/topologySpreadConstraints/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err45] : vErrors.push(err45), errors++;
       }
     }
     if (data.volumes !== void 0) {
@@ -4638,17 +4365,17 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
           validate186(data53[i10], { instancePath: instancePath + "/volumes/" + i10, parentData: data53, parentDataProperty: i10, rootData }) || (vErrors = vErrors === null ? validate186.errors : vErrors.concat(validate186.errors), errors = vErrors.length);
         let index8 = func5(data53, ["name"]);
         if (index8 >= 0) {
-          let err48 = { instancePath: instancePath + "/volumes", schemaPath: "#/properties/volumes/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index8 } };
-          vErrors === null ? vErrors = [err48] : vErrors.push(err48), errors++;
+          let err46 = { instancePath: instancePath + "/volumes", schemaPath: "#/properties/volumes/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index8 } };
+          vErrors === null ? vErrors = [err46] : vErrors.push(err46), errors++;
         }
       } else {
-        let err49 = { instancePath: instancePath + "/volumes", schemaPath: "#/properties/volumes/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err49] : vErrors.push(err49), errors++;
+        let err47 = { instancePath: instancePath + "/volumes", schemaPath: "#/properties/volumes/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err47] : vErrors.push(err47), errors++;
       }
     }
   } else {
-    let err50 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err50] : vErrors.push(err50), errors++;
+    let err48 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err48] : vErrors.push(err48), errors++;
   }
   return validate25.errors = vErrors, errors === 0;
 }
@@ -4667,7 +4394,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
   }
   return validate22.errors = vErrors, errors === 0;
 }
-var schema118 = { type: "object", properties: { allocateLoadBalancerNodePorts: { type: "boolean" }, clusterIP: { type: "string" }, clusterIPs: { type: "array", "x-kubernetes-list-type": "atomic", items: { type: "string" } }, externalIPs: { type: "array", "x-kubernetes-list-type": "atomic", items: { type: "string" } }, externalName: { type: "string" }, externalTrafficPolicy: { type: "string" }, healthCheckNodePort: { type: "integer", minimum: -2147483648, maximum: 2147483647 }, internalTrafficPolicy: { type: "string" }, ipFamilies: { type: "array", "x-kubernetes-list-type": "atomic", items: { type: "string" } }, ipFamilyPolicy: { type: "string" }, loadBalancerClass: { type: "string" }, loadBalancerIP: { type: "string" }, loadBalancerSourceRanges: { type: "array", "x-kubernetes-list-type": "atomic", items: { type: "string" } }, ports: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "protocol"], items: { $ref: "io.k8s.api.core.v1.ServicePort" } }, publishNotReadyAddresses: { type: "boolean" }, selector: { type: "object", "x-kubernetes-map-type": "atomic", additionalProperties: { type: "string" } }, sessionAffinity: { type: "string" }, sessionAffinityConfig: { $ref: "io.k8s.api.core.v1.SessionAffinityConfig" }, trafficDistribution: { type: "string" }, type: { type: "string" } }, additionalProperties: !1 };
+var schema118 = { type: "object", properties: { allocateLoadBalancerNodePorts: { type: "boolean" }, clusterIP: { type: "string" }, clusterIPs: { type: "array", "x-kubernetes-list-type": "atomic", items: { type: "string" } }, externalIPs: { type: "array", "x-kubernetes-list-type": "atomic", items: { type: "string" } }, externalName: { type: "string" }, externalTrafficPolicy: { type: "string" }, healthCheckNodePort: { type: "integer" }, internalTrafficPolicy: { type: "string" }, ipFamilies: { type: "array", "x-kubernetes-list-type": "atomic", items: { type: "string" } }, ipFamilyPolicy: { type: "string" }, loadBalancerClass: { type: "string" }, loadBalancerIP: { type: "string" }, loadBalancerSourceRanges: { type: "array", "x-kubernetes-list-type": "atomic", items: { type: "string" } }, ports: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "protocol"], items: { $ref: "io.k8s.api.core.v1.ServicePort" } }, publishNotReadyAddresses: { type: "boolean" }, selector: { type: "object", "x-kubernetes-map-type": "atomic", additionalProperties: { type: "string" } }, sessionAffinity: { type: "string" }, sessionAffinityConfig: { $ref: "io.k8s.api.core.v1.SessionAffinityConfig" }, trafficDistribution: { type: "string" }, type: { type: "string" } }, additionalProperties: !1 };
 function validate301(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (data && typeof data == "object" && !Array.isArray(data)) {
@@ -4694,42 +4421,22 @@ function validate301(data, { instancePath = "", parentData, parentDataProperty, 
         let err4 = { instancePath: instancePath + "/nodePort", schemaPath: "#/properties/nodePort/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
-      if (typeof data2 == "number") {
-        if (data2 > 2147483647 || isNaN(data2)) {
-          let err5 = { instancePath: instancePath + "/nodePort", schemaPath: "#/properties/nodePort/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
-        }
-        if (data2 < -2147483648 || isNaN(data2)) {
-          let err6 = { instancePath: instancePath + "/nodePort", schemaPath: "#/properties/nodePort/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
-        }
-      }
     }
     if (data.port !== void 0) {
       let data3 = data.port;
       if (!(typeof data3 == "number" && !(data3 % 1) && !isNaN(data3))) {
-        let err7 = { instancePath: instancePath + "/port", schemaPath: "#/properties/port/type", keyword: "type", params: { type: "integer" } };
-        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
-      }
-      if (typeof data3 == "number") {
-        if (data3 > 2147483647 || isNaN(data3)) {
-          let err8 = { instancePath: instancePath + "/port", schemaPath: "#/properties/port/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
-        }
-        if (data3 < -2147483648 || isNaN(data3)) {
-          let err9 = { instancePath: instancePath + "/port", schemaPath: "#/properties/port/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
-        }
+        let err5 = { instancePath: instancePath + "/port", schemaPath: "#/properties/port/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
     if (typeof data.protocol != "string") {
-      let err10 = { instancePath: instancePath + "/protocol", schemaPath: "#/properties/protocol/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+      let err6 = { instancePath: instancePath + "/protocol", schemaPath: "#/properties/protocol/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
     }
     data.targetPort !== void 0 && (validate86(data.targetPort, { instancePath: instancePath + "/targetPort", parentData: data, parentDataProperty: "targetPort", rootData }) || (vErrors = vErrors === null ? validate86.errors : vErrors.concat(validate86.errors), errors = vErrors.length));
   } else {
-    let err11 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+    let err7 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
   }
   return validate301.errors = vErrors, errors === 0;
 }
@@ -4747,20 +4454,10 @@ function validate305(data, { instancePath = "", parentData, parentDataProperty, 
         let err1 = { instancePath: instancePath + "/timeoutSeconds", schemaPath: "#/properties/timeoutSeconds/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
-      if (typeof data0 == "number") {
-        if (data0 > 2147483647 || isNaN(data0)) {
-          let err2 = { instancePath: instancePath + "/timeoutSeconds", schemaPath: "#/properties/timeoutSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
-        }
-        if (data0 < -2147483648 || isNaN(data0)) {
-          let err3 = { instancePath: instancePath + "/timeoutSeconds", schemaPath: "#/properties/timeoutSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-        }
-      }
     }
   } else {
-    let err4 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+    let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
   return validate305.errors = vErrors, errors === 0;
 }
@@ -4837,20 +4534,10 @@ function validate300(data, { instancePath = "", parentData, parentDataProperty, 
         let err9 = { instancePath: instancePath + "/healthCheckNodePort", schemaPath: "#/properties/healthCheckNodePort/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
       }
-      if (typeof data8 == "number") {
-        if (data8 > 2147483647 || isNaN(data8)) {
-          let err10 = { instancePath: instancePath + "/healthCheckNodePort", schemaPath: "#/properties/healthCheckNodePort/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
-        }
-        if (data8 < -2147483648 || isNaN(data8)) {
-          let err11 = { instancePath: instancePath + "/healthCheckNodePort", schemaPath: "#/properties/healthCheckNodePort/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
-        }
-      }
     }
     if (data.internalTrafficPolicy !== void 0 && typeof data.internalTrafficPolicy != "string") {
-      let err12 = { instancePath: instancePath + "/internalTrafficPolicy", schemaPath: "#/properties/internalTrafficPolicy/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+      let err10 = { instancePath: instancePath + "/internalTrafficPolicy", schemaPath: "#/properties/internalTrafficPolicy/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
     }
     if (data.ipFamilies !== void 0) {
       let data10 = data.ipFamilies;
@@ -4858,25 +4545,25 @@ function validate300(data, { instancePath = "", parentData, parentDataProperty, 
         let len2 = data10.length;
         for (let i2 = 0; i2 < len2; i2++)
           if (typeof data10[i2] != "string") {
-            let err13 = { instancePath: instancePath + "/ipFamilies/" + i2, schemaPath: "#/properties/ipFamilies/items/type", keyword: "type", params: { type: "string" } };
-            vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+            let err11 = { instancePath: instancePath + "/ipFamilies/" + i2, schemaPath: "#/properties/ipFamilies/items/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
           }
       } else {
-        let err14 = { instancePath: instancePath + "/ipFamilies", schemaPath: "#/properties/ipFamilies/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+        let err12 = { instancePath: instancePath + "/ipFamilies", schemaPath: "#/properties/ipFamilies/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
       }
     }
     if (data.ipFamilyPolicy !== void 0 && typeof data.ipFamilyPolicy != "string") {
-      let err15 = { instancePath: instancePath + "/ipFamilyPolicy", schemaPath: "#/properties/ipFamilyPolicy/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+      let err13 = { instancePath: instancePath + "/ipFamilyPolicy", schemaPath: "#/properties/ipFamilyPolicy/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
     }
     if (data.loadBalancerClass !== void 0 && typeof data.loadBalancerClass != "string") {
-      let err16 = { instancePath: instancePath + "/loadBalancerClass", schemaPath: "#/properties/loadBalancerClass/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+      let err14 = { instancePath: instancePath + "/loadBalancerClass", schemaPath: "#/properties/loadBalancerClass/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
     }
     if (data.loadBalancerIP !== void 0 && typeof data.loadBalancerIP != "string") {
-      let err17 = { instancePath: instancePath + "/loadBalancerIP", schemaPath: "#/properties/loadBalancerIP/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
+      let err15 = { instancePath: instancePath + "/loadBalancerIP", schemaPath: "#/properties/loadBalancerIP/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
     }
     if (data.loadBalancerSourceRanges !== void 0) {
       let data15 = data.loadBalancerSourceRanges;
@@ -4884,12 +4571,12 @@ function validate300(data, { instancePath = "", parentData, parentDataProperty, 
         let len3 = data15.length;
         for (let i3 = 0; i3 < len3; i3++)
           if (typeof data15[i3] != "string") {
-            let err18 = { instancePath: instancePath + "/loadBalancerSourceRanges/" + i3, schemaPath: "#/properties/loadBalancerSourceRanges/items/type", keyword: "type", params: { type: "string" } };
-            vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
+            let err16 = { instancePath: instancePath + "/loadBalancerSourceRanges/" + i3, schemaPath: "#/properties/loadBalancerSourceRanges/items/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
           }
       } else {
-        let err19 = { instancePath: instancePath + "/loadBalancerSourceRanges", schemaPath: "#/properties/loadBalancerSourceRanges/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
+        let err17 = { instancePath: instancePath + "/loadBalancerSourceRanges", schemaPath: "#/properties/loadBalancerSourceRanges/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
       }
     }
     if (data.ports !== void 0) {
@@ -4900,60 +4587,54 @@ function validate300(data, { instancePath = "", parentData, parentDataProperty, 
           validate301(data17[i4], { instancePath: instancePath + "/ports/" + i4, parentData: data17, parentDataProperty: i4, rootData }) || (vErrors = vErrors === null ? validate301.errors : vErrors.concat(validate301.errors), errors = vErrors.length);
         let index0 = func5(data17, ["port", "protocol"]);
         if (index0 >= 0) {
-          let err20 = { instancePath: instancePath + "/ports", schemaPath: "#/properties/ports/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index0 } };
-          vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
+          let err18 = { instancePath: instancePath + "/ports", schemaPath: "#/properties/ports/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index0 } };
+          vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
         }
       } else {
-        let err21 = { instancePath: instancePath + "/ports", schemaPath: "#/properties/ports/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err21] : vErrors.push(err21), errors++;
+        let err19 = { instancePath: instancePath + "/ports", schemaPath: "#/properties/ports/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
       }
     }
     if (data.publishNotReadyAddresses !== void 0 && typeof data.publishNotReadyAddresses != "boolean") {
-      let err22 = { instancePath: instancePath + "/publishNotReadyAddresses", schemaPath: "#/properties/publishNotReadyAddresses/type", keyword: "type", params: { type: "boolean" } };
-      vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
+      let err20 = { instancePath: instancePath + "/publishNotReadyAddresses", schemaPath: "#/properties/publishNotReadyAddresses/type", keyword: "type", params: { type: "boolean" } };
+      vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
     }
     if (data.selector !== void 0) {
       let data20 = data.selector;
       if (data20 && typeof data20 == "object" && !Array.isArray(data20)) {
         for (let key1 in data20)
           if (typeof data20[key1] != "string") {
-            let err23 = { instancePath: instancePath + "/selector/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/selector/additionalProperties/type", keyword: "type", params: { type: "string" } };
-            vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
+            let err21 = { instancePath: instancePath + "/selector/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/selector/additionalProperties/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err21] : vErrors.push(err21), errors++;
           }
       } else {
-        let err24 = { instancePath: instancePath + "/selector", schemaPath: "#/properties/selector/type", keyword: "type", params: { type: "object" } };
-        vErrors === null ? vErrors = [err24] : vErrors.push(err24), errors++;
+        let err22 = { instancePath: instancePath + "/selector", schemaPath: "#/properties/selector/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
       }
     }
     if (data.sessionAffinity !== void 0 && typeof data.sessionAffinity != "string") {
-      let err25 = { instancePath: instancePath + "/sessionAffinity", schemaPath: "#/properties/sessionAffinity/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err25] : vErrors.push(err25), errors++;
+      let err23 = { instancePath: instancePath + "/sessionAffinity", schemaPath: "#/properties/sessionAffinity/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
     }
     if (data.sessionAffinityConfig !== void 0 && (validate304(data.sessionAffinityConfig, { instancePath: instancePath + "/sessionAffinityConfig", parentData: data, parentDataProperty: "sessionAffinityConfig", rootData }) || (vErrors = vErrors === null ? validate304.errors : vErrors.concat(validate304.errors), errors = vErrors.length)), data.trafficDistribution !== void 0 && typeof data.trafficDistribution != "string") {
-      let err26 = { instancePath: instancePath + "/trafficDistribution", schemaPath: "#/properties/trafficDistribution/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
+      let err24 = { instancePath: instancePath + "/trafficDistribution", schemaPath: "#/properties/trafficDistribution/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err24] : vErrors.push(err24), errors++;
     }
     if (data.type !== void 0 && typeof data.type != "string") {
-      let err27 = { instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err27] : vErrors.push(err27), errors++;
+      let err25 = { instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err25] : vErrors.push(err25), errors++;
     }
   } else {
-    let err28 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err28] : vErrors.push(err28), errors++;
+    let err26 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
   }
   return validate300.errors = vErrors, errors === 0;
 }
-var formats0 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 function validate311(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
-  if (typeof data == "string") {
-    if (!formats0.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/format", keyword: "format", params: { format: "date-time" } };
-      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
-    }
-  } else {
-    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
-    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  if (typeof data != "string") {
+    let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
   }
   return validate311.errors = vErrors, errors === 0;
 }
@@ -5040,24 +4721,14 @@ function validate316(data, { instancePath = "", parentData, parentDataProperty, 
         let err4 = { instancePath: instancePath + "/port", schemaPath: "#/properties/port/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
-      if (typeof data1 == "number") {
-        if (data1 > 2147483647 || isNaN(data1)) {
-          let err5 = { instancePath: instancePath + "/port", schemaPath: "#/properties/port/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
-        }
-        if (data1 < -2147483648 || isNaN(data1)) {
-          let err6 = { instancePath: instancePath + "/port", schemaPath: "#/properties/port/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
-        }
-      }
     }
     if (data.protocol !== void 0 && typeof data.protocol != "string") {
-      let err7 = { instancePath: instancePath + "/protocol", schemaPath: "#/properties/protocol/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      let err5 = { instancePath: instancePath + "/protocol", schemaPath: "#/properties/protocol/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
     }
   } else {
-    let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+    let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
   }
   return validate316.errors = vErrors, errors === 0;
 }
@@ -5274,24 +4945,14 @@ function validate339(data, { instancePath = "", parentData, parentDataProperty, 
         let err1 = { instancePath: instancePath + "/endPort", schemaPath: "#/properties/endPort/type", keyword: "type", params: { type: "integer" } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
-      if (typeof data0 == "number") {
-        if (data0 > 2147483647 || isNaN(data0)) {
-          let err2 = { instancePath: instancePath + "/endPort", schemaPath: "#/properties/endPort/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
-        }
-        if (data0 < -2147483648 || isNaN(data0)) {
-          let err3 = { instancePath: instancePath + "/endPort", schemaPath: "#/properties/endPort/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-        }
-      }
     }
     if (data.port !== void 0 && (validate86(data.port, { instancePath: instancePath + "/port", parentData: data, parentDataProperty: "port", rootData }) || (vErrors = vErrors === null ? validate86.errors : vErrors.concat(validate86.errors), errors = vErrors.length)), data.protocol !== void 0 && typeof data.protocol != "string") {
-      let err4 = { instancePath: instancePath + "/protocol", schemaPath: "#/properties/protocol/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      let err2 = { instancePath: instancePath + "/protocol", schemaPath: "#/properties/protocol/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
     }
   } else {
-    let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+    let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
   }
   return validate339.errors = vErrors, errors === 0;
 }
@@ -5367,7 +5028,6 @@ function validate343(data, { instancePath = "", parentData, parentDataProperty, 
   }
   return validate343.errors = vErrors, errors === 0;
 }
-var pattern2 = new RegExp("^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$", "u"), pattern3 = new RegExp("^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", "u");
 function validate21(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (data && typeof data == "object" && !Array.isArray(data)) {
@@ -5384,1396 +5044,974 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
       vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
     }
     for (let key0 in data)
-      if (!(key0 === "apiVersion" || key0 === "kind" || key0 === "metadata" || key0 === "spec" || key0 === "status")) {
+      if (!(key0 === "spec" || key0 === "status" || key0 === "apiVersion" || key0 === "kind" || key0 === "metadata")) {
         let err3 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
-    if (data.apiVersion !== void 0 && typeof data.apiVersion != "string") {
-      let err4 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-    }
-    if (data.kind !== void 0 && typeof data.kind != "string") {
-      let err5 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/type", keyword: "type", params: { type: "string" } };
-      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
-    }
-    if (data.metadata !== void 0) {
-      let data2 = data.metadata;
-      if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
-        if (data2.name !== void 0 && typeof data2.name != "string") {
-          let err6 = { instancePath: instancePath + "/metadata/name", schemaPath: "#/properties/metadata/properties/name/type", keyword: "type", params: { type: "string" } };
+    if (data.spec !== void 0) {
+      let data0 = data.spec;
+      if (data0 && typeof data0 == "object" && !Array.isArray(data0)) {
+        if (data0.headGroupSpec === void 0) {
+          let err4 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/required", keyword: "required", params: { missingProperty: "headGroupSpec" } };
+          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+        }
+        for (let key1 in data0)
+          if (!func2.call(schema6.properties.spec.properties, key1)) {
+            let err5 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
+            vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+          }
+        if (data0.rayVersion !== void 0 && typeof data0.rayVersion != "string") {
+          let err6 = { instancePath: instancePath + "/spec/rayVersion", schemaPath: "#/properties/spec/properties/rayVersion/type", keyword: "type", params: { type: "string" } };
           vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
         }
-        if (data2.generateName !== void 0 && typeof data2.generateName != "string") {
-          let err7 = { instancePath: instancePath + "/metadata/generateName", schemaPath: "#/properties/metadata/properties/generateName/type", keyword: "type", params: { type: "string" } };
-          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
-        }
-        if (data2.namespace !== void 0 && typeof data2.namespace != "string") {
-          let err8 = { instancePath: instancePath + "/metadata/namespace", schemaPath: "#/properties/metadata/properties/namespace/type", keyword: "type", params: { type: "string" } };
-          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
-        }
-        if (data2.labels !== void 0) {
-          let data6 = data2.labels;
-          if (data6 && typeof data6 == "object" && !Array.isArray(data6)) {
-            for (let key1 in data6)
-              if (typeof data6[key1] != "string") {
-                let err9 = { instancePath: instancePath + "/metadata/labels/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/metadata/properties/labels/additionalProperties/type", keyword: "type", params: { type: "string" } };
-                vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
-              }
-          } else {
-            let err10 = { instancePath: instancePath + "/metadata/labels", schemaPath: "#/properties/metadata/properties/labels/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
-          }
-        }
-        if (data2.annotations !== void 0) {
-          let data8 = data2.annotations;
-          if (data8 && typeof data8 == "object" && !Array.isArray(data8)) {
-            for (let key2 in data8)
-              if (typeof data8[key2] != "string") {
-                let err11 = { instancePath: instancePath + "/metadata/annotations/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/metadata/properties/annotations/additionalProperties/type", keyword: "type", params: { type: "string" } };
-                vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
-              }
-          } else {
-            let err12 = { instancePath: instancePath + "/metadata/annotations", schemaPath: "#/properties/metadata/properties/annotations/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
-          }
-        }
-        if (data2.finalizers !== void 0) {
-          let data10 = data2.finalizers;
-          if (Array.isArray(data10)) {
-            let len0 = data10.length;
-            for (let i0 = 0; i0 < len0; i0++)
-              if (typeof data10[i0] != "string") {
-                let err13 = { instancePath: instancePath + "/metadata/finalizers/" + i0, schemaPath: "#/properties/metadata/properties/finalizers/items/type", keyword: "type", params: { type: "string" } };
-                vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
-              }
-          } else {
-            let err14 = { instancePath: instancePath + "/metadata/finalizers", schemaPath: "#/properties/metadata/properties/finalizers/type", keyword: "type", params: { type: "array" } };
-            vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
-          }
-        }
-      } else {
-        let err15 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
-        vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
-      }
-    }
-    if (data.spec !== void 0) {
-      let data12 = data.spec;
-      if (data12 && typeof data12 == "object" && !Array.isArray(data12)) {
-        if (data12.headGroupSpec === void 0) {
-          let err16 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/required", keyword: "required", params: { missingProperty: "headGroupSpec" } };
-          vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
-        }
-        for (let key3 in data12)
-          if (!func2.call(schema6.properties.spec.properties, key3)) {
-            let err17 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key3 } };
-            vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
-          }
-        if (data12.rayVersion !== void 0 && typeof data12.rayVersion != "string") {
-          let err18 = { instancePath: instancePath + "/spec/rayVersion", schemaPath: "#/properties/spec/properties/rayVersion/type", keyword: "type", params: { type: "string" } };
-          vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
-        }
-        if (data12.headGroupSpec !== void 0) {
-          let data14 = data12.headGroupSpec;
-          if (data14 && typeof data14 == "object" && !Array.isArray(data14)) {
-            if (data14.template === void 0) {
-              let err19 = { instancePath: instancePath + "/spec/headGroupSpec", schemaPath: "#/properties/spec/properties/headGroupSpec/required", keyword: "required", params: { missingProperty: "template" } };
-              vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
+        if (data0.headGroupSpec !== void 0) {
+          let data2 = data0.headGroupSpec;
+          if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
+            if (data2.template === void 0) {
+              let err7 = { instancePath: instancePath + "/spec/headGroupSpec", schemaPath: "#/properties/spec/properties/headGroupSpec/required", keyword: "required", params: { missingProperty: "template" } };
+              vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
             }
-            for (let key4 in data14)
-              if (!(key4 === "template" || key4 === "headService" || key4 === "serviceType" || key4 === "enableIngress" || key4 === "ingressOptions" || key4 === "rayStartParams" || key4 === "resources" || key4 === "labels")) {
-                let err20 = { instancePath: instancePath + "/spec/headGroupSpec", schemaPath: "#/properties/spec/properties/headGroupSpec/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key4 } };
-                vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
+            for (let key2 in data2)
+              if (!(key2 === "template" || key2 === "headService" || key2 === "serviceType" || key2 === "enableIngress" || key2 === "ingressOptions" || key2 === "rayStartParams" || key2 === "resources" || key2 === "labels")) {
+                let err8 = { instancePath: instancePath + "/spec/headGroupSpec", schemaPath: "#/properties/spec/properties/headGroupSpec/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key2 } };
+                vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
               }
-            if (data14.template !== void 0 && (validate22(data14.template, { instancePath: instancePath + "/spec/headGroupSpec/template", parentData: data14, parentDataProperty: "template", rootData }) || (vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors), errors = vErrors.length)), data14.headService !== void 0 && (validate298(data14.headService, { instancePath: instancePath + "/spec/headGroupSpec/headService", parentData: data14, parentDataProperty: "headService", rootData }) || (vErrors = vErrors === null ? validate298.errors : vErrors.concat(validate298.errors), errors = vErrors.length)), data14.serviceType !== void 0 && typeof data14.serviceType != "string") {
-              let err21 = { instancePath: instancePath + "/spec/headGroupSpec/serviceType", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/serviceType/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err21] : vErrors.push(err21), errors++;
+            if (data2.template !== void 0 && (validate22(data2.template, { instancePath: instancePath + "/spec/headGroupSpec/template", parentData: data2, parentDataProperty: "template", rootData }) || (vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors), errors = vErrors.length)), data2.headService !== void 0 && (validate298(data2.headService, { instancePath: instancePath + "/spec/headGroupSpec/headService", parentData: data2, parentDataProperty: "headService", rootData }) || (vErrors = vErrors === null ? validate298.errors : vErrors.concat(validate298.errors), errors = vErrors.length)), data2.serviceType !== void 0 && typeof data2.serviceType != "string") {
+              let err9 = { instancePath: instancePath + "/spec/headGroupSpec/serviceType", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/serviceType/type", keyword: "type", params: { type: "string" } };
+              vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
             }
-            if (data14.enableIngress !== void 0 && typeof data14.enableIngress != "boolean") {
-              let err22 = { instancePath: instancePath + "/spec/headGroupSpec/enableIngress", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/enableIngress/type", keyword: "type", params: { type: "boolean" } };
-              vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
+            if (data2.enableIngress !== void 0 && typeof data2.enableIngress != "boolean") {
+              let err10 = { instancePath: instancePath + "/spec/headGroupSpec/enableIngress", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/enableIngress/type", keyword: "type", params: { type: "boolean" } };
+              vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
             }
-            if (data14.ingressOptions !== void 0) {
-              let data19 = data14.ingressOptions;
-              if (data19 && typeof data19 == "object" && !Array.isArray(data19)) {
-                for (let key5 in data19)
-                  if (!(key5 === "host" || key5 === "path" || key5 === "pathType" || key5 === "tls")) {
-                    let err23 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key5 } };
-                    vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
+            if (data2.ingressOptions !== void 0) {
+              let data7 = data2.ingressOptions;
+              if (data7 && typeof data7 == "object" && !Array.isArray(data7)) {
+                for (let key3 in data7)
+                  if (!(key3 === "host" || key3 === "path" || key3 === "pathType" || key3 === "tls")) {
+                    let err11 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key3 } };
+                    vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
                   }
-                if (data19.host !== void 0 && typeof data19.host != "string") {
-                  let err24 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/host", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/properties/host/type", keyword: "type", params: { type: "string" } };
-                  vErrors === null ? vErrors = [err24] : vErrors.push(err24), errors++;
+                if (data7.host !== void 0 && typeof data7.host != "string") {
+                  let err12 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/host", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/properties/host/type", keyword: "type", params: { type: "string" } };
+                  vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
                 }
-                if (data19.path !== void 0 && typeof data19.path != "string") {
-                  let err25 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/path", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/properties/path/type", keyword: "type", params: { type: "string" } };
+                if (data7.path !== void 0 && typeof data7.path != "string") {
+                  let err13 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/path", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/properties/path/type", keyword: "type", params: { type: "string" } };
+                  vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+                }
+                if (data7.pathType !== void 0) {
+                  let data10 = data7.pathType;
+                  if (typeof data10 != "string") {
+                    let err14 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/pathType", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/properties/pathType/type", keyword: "type", params: { type: "string" } };
+                    vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+                  }
+                  if (!(data10 === "Exact" || data10 === "Prefix" || data10 === "ImplementationSpecific")) {
+                    let err15 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/pathType", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/properties/pathType/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.headGroupSpec.properties.ingressOptions.properties.pathType.enum } };
+                    vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+                  }
+                }
+                if (data7.tls !== void 0) {
+                  let data11 = data7.tls;
+                  if (Array.isArray(data11)) {
+                    let len0 = data11.length;
+                    for (let i0 = 0; i0 < len0; i0++)
+                      validate322(data11[i0], { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/tls/" + i0, parentData: data11, parentDataProperty: i0, rootData }) || (vErrors = vErrors === null ? validate322.errors : vErrors.concat(validate322.errors), errors = vErrors.length);
+                  } else {
+                    let err16 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/tls", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/properties/tls/type", keyword: "type", params: { type: "array" } };
+                    vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+                  }
+                }
+              } else {
+                let err17 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
+              }
+            }
+            if (data2.rayStartParams !== void 0) {
+              let data13 = data2.rayStartParams;
+              if (data13 && typeof data13 == "object" && !Array.isArray(data13)) {
+                for (let key4 in data13)
+                  if (typeof data13[key4] != "string") {
+                    let err18 = { instancePath: instancePath + "/spec/headGroupSpec/rayStartParams/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/headGroupSpec/properties/rayStartParams/additionalProperties/type", keyword: "type", params: { type: "string" } };
+                    vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
+                  }
+              } else {
+                let err19 = { instancePath: instancePath + "/spec/headGroupSpec/rayStartParams", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/rayStartParams/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
+              }
+            }
+            if (data2.resources !== void 0) {
+              let data15 = data2.resources;
+              if (data15 && typeof data15 == "object" && !Array.isArray(data15)) {
+                for (let key5 in data15)
+                  if (typeof data15[key5] != "string") {
+                    let err20 = { instancePath: instancePath + "/spec/headGroupSpec/resources/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/headGroupSpec/properties/resources/additionalProperties/type", keyword: "type", params: { type: "string" } };
+                    vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
+                  }
+              } else {
+                let err21 = { instancePath: instancePath + "/spec/headGroupSpec/resources", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/resources/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err21] : vErrors.push(err21), errors++;
+              }
+            }
+            if (data2.labels !== void 0) {
+              let data17 = data2.labels;
+              if (data17 && typeof data17 == "object" && !Array.isArray(data17)) {
+                for (let key6 in data17)
+                  if (typeof data17[key6] != "string") {
+                    let err22 = { instancePath: instancePath + "/spec/headGroupSpec/labels/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/headGroupSpec/properties/labels/additionalProperties/type", keyword: "type", params: { type: "string" } };
+                    vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
+                  }
+              } else {
+                let err23 = { instancePath: instancePath + "/spec/headGroupSpec/labels", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/labels/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
+              }
+            }
+          } else {
+            let err24 = { instancePath: instancePath + "/spec/headGroupSpec", schemaPath: "#/properties/spec/properties/headGroupSpec/type", keyword: "type", params: { type: "object" } };
+            vErrors === null ? vErrors = [err24] : vErrors.push(err24), errors++;
+          }
+        }
+        if (data0.workerGroupSpecs !== void 0) {
+          let data19 = data0.workerGroupSpecs;
+          if (Array.isArray(data19)) {
+            let len1 = data19.length;
+            for (let i1 = 0; i1 < len1; i1++) {
+              let data20 = data19[i1];
+              if (data20 && typeof data20 == "object" && !Array.isArray(data20)) {
+                if (data20.replicas === void 0 && (data20.replicas = 0), data20.minReplicas === void 0 && (data20.minReplicas = 0), data20.maxReplicas === void 0 && (data20.maxReplicas = 2147483647), data20.numOfHosts === void 0 && (data20.numOfHosts = 1), data20.priority === void 0 && (data20.priority = 0), data20.groupName === void 0) {
+                  let err25 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/required", keyword: "required", params: { missingProperty: "groupName" } };
                   vErrors === null ? vErrors = [err25] : vErrors.push(err25), errors++;
                 }
-                if (data19.pathType !== void 0) {
-                  let data22 = data19.pathType;
-                  if (typeof data22 != "string") {
-                    let err26 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/pathType", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/properties/pathType/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
+                if (data20.template === void 0) {
+                  let err26 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/required", keyword: "required", params: { missingProperty: "template" } };
+                  vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
+                }
+                if (data20.minReplicas === void 0) {
+                  let err27 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/required", keyword: "required", params: { missingProperty: "minReplicas" } };
+                  vErrors === null ? vErrors = [err27] : vErrors.push(err27), errors++;
+                }
+                if (data20.maxReplicas === void 0) {
+                  let err28 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/required", keyword: "required", params: { missingProperty: "maxReplicas" } };
+                  vErrors === null ? vErrors = [err28] : vErrors.push(err28), errors++;
+                }
+                for (let key7 in data20)
+                  if (!func2.call(schema6.properties.spec.properties.workerGroupSpecs.items.properties, key7)) {
+                    let err29 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 } };
+                    vErrors === null ? vErrors = [err29] : vErrors.push(err29), errors++;
                   }
-                  if (!(data22 === "Exact" || data22 === "Prefix" || data22 === "ImplementationSpecific")) {
-                    let err27 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/pathType", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/properties/pathType/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.headGroupSpec.properties.ingressOptions.properties.pathType.enum } };
-                    vErrors === null ? vErrors = [err27] : vErrors.push(err27), errors++;
+                if (data20.groupName !== void 0 && typeof data20.groupName != "string") {
+                  let err30 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/groupName", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/groupName/type", keyword: "type", params: { type: "string" } };
+                  vErrors === null ? vErrors = [err30] : vErrors.push(err30), errors++;
+                }
+                data20.template !== void 0 && (validate22(data20.template, { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/template", parentData: data20, parentDataProperty: "template", rootData }) || (vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors), errors = vErrors.length));
+                let data23 = data20.replicas;
+                if (!(typeof data23 == "number" && !(data23 % 1) && !isNaN(data23))) {
+                  let err31 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/replicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/replicas/type", keyword: "type", params: { type: "integer" } };
+                  vErrors === null ? vErrors = [err31] : vErrors.push(err31), errors++;
+                }
+                let data24 = data20.minReplicas;
+                if (!(typeof data24 == "number" && !(data24 % 1) && !isNaN(data24))) {
+                  let err32 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/minReplicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/minReplicas/type", keyword: "type", params: { type: "integer" } };
+                  vErrors === null ? vErrors = [err32] : vErrors.push(err32), errors++;
+                }
+                let data25 = data20.maxReplicas;
+                if (!(typeof data25 == "number" && !(data25 % 1) && !isNaN(data25))) {
+                  let err33 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/maxReplicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/maxReplicas/type", keyword: "type", params: { type: "integer" } };
+                  vErrors === null ? vErrors = [err33] : vErrors.push(err33), errors++;
+                }
+                let data26 = data20.numOfHosts;
+                if (!(typeof data26 == "number" && !(data26 % 1) && !isNaN(data26))) {
+                  let err34 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/numOfHosts", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/numOfHosts/type", keyword: "type", params: { type: "integer" } };
+                  vErrors === null ? vErrors = [err34] : vErrors.push(err34), errors++;
+                }
+                if (data20.suspend !== void 0 && typeof data20.suspend != "boolean") {
+                  let err35 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/suspend", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/suspend/type", keyword: "type", params: { type: "boolean" } };
+                  vErrors === null ? vErrors = [err35] : vErrors.push(err35), errors++;
+                }
+                if (data20.idleTimeoutSeconds !== void 0) {
+                  let data28 = data20.idleTimeoutSeconds;
+                  if (!(typeof data28 == "number" && !(data28 % 1) && !isNaN(data28))) {
+                    let err36 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/idleTimeoutSeconds", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/idleTimeoutSeconds/type", keyword: "type", params: { type: "integer" } };
+                    vErrors === null ? vErrors = [err36] : vErrors.push(err36), errors++;
                   }
                 }
-                if (data19.tls !== void 0) {
-                  let data23 = data19.tls;
-                  if (Array.isArray(data23)) {
-                    let len1 = data23.length;
-                    for (let i1 = 0; i1 < len1; i1++)
-                      validate322(data23[i1], { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/tls/" + i1, parentData: data23, parentDataProperty: i1, rootData }) || (vErrors = vErrors === null ? validate322.errors : vErrors.concat(validate322.errors), errors = vErrors.length);
-                  } else {
-                    let err28 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions/tls", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/properties/tls/type", keyword: "type", params: { type: "array" } };
-                    vErrors === null ? vErrors = [err28] : vErrors.push(err28), errors++;
-                  }
-                }
-              } else {
-                let err29 = { instancePath: instancePath + "/spec/headGroupSpec/ingressOptions", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/ingressOptions/type", keyword: "type", params: { type: "object" } };
-                vErrors === null ? vErrors = [err29] : vErrors.push(err29), errors++;
-              }
-            }
-            if (data14.rayStartParams !== void 0) {
-              let data25 = data14.rayStartParams;
-              if (data25 && typeof data25 == "object" && !Array.isArray(data25)) {
-                for (let key6 in data25)
-                  if (typeof data25[key6] != "string") {
-                    let err30 = { instancePath: instancePath + "/spec/headGroupSpec/rayStartParams/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/headGroupSpec/properties/rayStartParams/additionalProperties/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err30] : vErrors.push(err30), errors++;
-                  }
-              } else {
-                let err31 = { instancePath: instancePath + "/spec/headGroupSpec/rayStartParams", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/rayStartParams/type", keyword: "type", params: { type: "object" } };
-                vErrors === null ? vErrors = [err31] : vErrors.push(err31), errors++;
-              }
-            }
-            if (data14.resources !== void 0) {
-              let data27 = data14.resources;
-              if (data27 && typeof data27 == "object" && !Array.isArray(data27)) {
-                for (let key7 in data27)
-                  if (typeof data27[key7] != "string") {
-                    let err32 = { instancePath: instancePath + "/spec/headGroupSpec/resources/" + key7.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/headGroupSpec/properties/resources/additionalProperties/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err32] : vErrors.push(err32), errors++;
-                  }
-              } else {
-                let err33 = { instancePath: instancePath + "/spec/headGroupSpec/resources", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/resources/type", keyword: "type", params: { type: "object" } };
-                vErrors === null ? vErrors = [err33] : vErrors.push(err33), errors++;
-              }
-            }
-            if (data14.labels !== void 0) {
-              let data29 = data14.labels;
-              if (data29 && typeof data29 == "object" && !Array.isArray(data29)) {
-                for (let key8 in data29)
-                  if (typeof data29[key8] != "string") {
-                    let err34 = { instancePath: instancePath + "/spec/headGroupSpec/labels/" + key8.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/headGroupSpec/properties/labels/additionalProperties/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err34] : vErrors.push(err34), errors++;
-                  }
-              } else {
-                let err35 = { instancePath: instancePath + "/spec/headGroupSpec/labels", schemaPath: "#/properties/spec/properties/headGroupSpec/properties/labels/type", keyword: "type", params: { type: "object" } };
-                vErrors === null ? vErrors = [err35] : vErrors.push(err35), errors++;
-              }
-            }
-          } else {
-            let err36 = { instancePath: instancePath + "/spec/headGroupSpec", schemaPath: "#/properties/spec/properties/headGroupSpec/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err36] : vErrors.push(err36), errors++;
-          }
-        }
-        if (data12.workerGroupSpecs !== void 0) {
-          let data31 = data12.workerGroupSpecs;
-          if (Array.isArray(data31)) {
-            let len2 = data31.length;
-            for (let i2 = 0; i2 < len2; i2++) {
-              let data32 = data31[i2];
-              if (data32 && typeof data32 == "object" && !Array.isArray(data32)) {
-                if (data32.replicas === void 0 && (data32.replicas = 0), data32.minReplicas === void 0 && (data32.minReplicas = 0), data32.maxReplicas === void 0 && (data32.maxReplicas = 2147483647), data32.numOfHosts === void 0 && (data32.numOfHosts = 1), data32.priority === void 0 && (data32.priority = 0), data32.groupName === void 0) {
-                  let err37 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/required", keyword: "required", params: { missingProperty: "groupName" } };
+                let data29 = data20.priority;
+                if (!(typeof data29 == "number" && !(data29 % 1) && !isNaN(data29))) {
+                  let err37 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/priority", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/priority/type", keyword: "type", params: { type: "integer" } };
                   vErrors === null ? vErrors = [err37] : vErrors.push(err37), errors++;
                 }
-                if (data32.template === void 0) {
-                  let err38 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/required", keyword: "required", params: { missingProperty: "template" } };
-                  vErrors === null ? vErrors = [err38] : vErrors.push(err38), errors++;
-                }
-                if (data32.minReplicas === void 0) {
-                  let err39 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/required", keyword: "required", params: { missingProperty: "minReplicas" } };
-                  vErrors === null ? vErrors = [err39] : vErrors.push(err39), errors++;
-                }
-                if (data32.maxReplicas === void 0) {
-                  let err40 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/required", keyword: "required", params: { missingProperty: "maxReplicas" } };
-                  vErrors === null ? vErrors = [err40] : vErrors.push(err40), errors++;
-                }
-                for (let key9 in data32)
-                  if (!func2.call(schema6.properties.spec.properties.workerGroupSpecs.items.properties, key9)) {
-                    let err41 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key9 } };
+                if (data20.scaleStrategy !== void 0) {
+                  let data30 = data20.scaleStrategy;
+                  if (data30 && typeof data30 == "object" && !Array.isArray(data30)) {
+                    for (let key8 in data30)
+                      if (key8 !== "workersToDelete") {
+                        let err38 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/scaleStrategy", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/scaleStrategy/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 } };
+                        vErrors === null ? vErrors = [err38] : vErrors.push(err38), errors++;
+                      }
+                    if (data30.workersToDelete !== void 0) {
+                      let data31 = data30.workersToDelete;
+                      if (Array.isArray(data31)) {
+                        let len2 = data31.length;
+                        for (let i2 = 0; i2 < len2; i2++)
+                          if (typeof data31[i2] != "string") {
+                            let err39 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/scaleStrategy/workersToDelete/" + i2, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/scaleStrategy/properties/workersToDelete/items/type", keyword: "type", params: { type: "string" } };
+                            vErrors === null ? vErrors = [err39] : vErrors.push(err39), errors++;
+                          }
+                      } else {
+                        let err40 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/scaleStrategy/workersToDelete", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/scaleStrategy/properties/workersToDelete/type", keyword: "type", params: { type: "array" } };
+                        vErrors === null ? vErrors = [err40] : vErrors.push(err40), errors++;
+                      }
+                    }
+                  } else {
+                    let err41 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/scaleStrategy", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/scaleStrategy/type", keyword: "type", params: { type: "object" } };
                     vErrors === null ? vErrors = [err41] : vErrors.push(err41), errors++;
                   }
-                if (data32.groupName !== void 0 && typeof data32.groupName != "string") {
-                  let err42 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/groupName", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/groupName/type", keyword: "type", params: { type: "string" } };
-                  vErrors === null ? vErrors = [err42] : vErrors.push(err42), errors++;
                 }
-                data32.template !== void 0 && (validate22(data32.template, { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/template", parentData: data32, parentDataProperty: "template", rootData }) || (vErrors = vErrors === null ? validate22.errors : vErrors.concat(validate22.errors), errors = vErrors.length));
-                let data35 = data32.replicas;
-                if (!(typeof data35 == "number" && !(data35 % 1) && !isNaN(data35))) {
-                  let err43 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/replicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/replicas/type", keyword: "type", params: { type: "integer" } };
-                  vErrors === null ? vErrors = [err43] : vErrors.push(err43), errors++;
-                }
-                if (typeof data35 == "number") {
-                  if (data35 > 2147483647 || isNaN(data35)) {
-                    let err44 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/replicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/replicas/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-                    vErrors === null ? vErrors = [err44] : vErrors.push(err44), errors++;
+                if (data20.rayStartParams !== void 0) {
+                  let data33 = data20.rayStartParams;
+                  if (data33 && typeof data33 == "object" && !Array.isArray(data33)) {
+                    for (let key9 in data33)
+                      if (typeof data33[key9] != "string") {
+                        let err42 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/rayStartParams/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/rayStartParams/additionalProperties/type", keyword: "type", params: { type: "string" } };
+                        vErrors === null ? vErrors = [err42] : vErrors.push(err42), errors++;
+                      }
+                  } else {
+                    let err43 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/rayStartParams", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/rayStartParams/type", keyword: "type", params: { type: "object" } };
+                    vErrors === null ? vErrors = [err43] : vErrors.push(err43), errors++;
                   }
-                  if (data35 < -2147483648 || isNaN(data35)) {
-                    let err45 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/replicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/replicas/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
+                }
+                if (data20.resources !== void 0) {
+                  let data35 = data20.resources;
+                  if (data35 && typeof data35 == "object" && !Array.isArray(data35)) {
+                    for (let key10 in data35)
+                      if (typeof data35[key10] != "string") {
+                        let err44 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/resources/" + key10.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/resources/additionalProperties/type", keyword: "type", params: { type: "string" } };
+                        vErrors === null ? vErrors = [err44] : vErrors.push(err44), errors++;
+                      }
+                  } else {
+                    let err45 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/resources", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/resources/type", keyword: "type", params: { type: "object" } };
                     vErrors === null ? vErrors = [err45] : vErrors.push(err45), errors++;
                   }
                 }
-                let data36 = data32.minReplicas;
-                if (!(typeof data36 == "number" && !(data36 % 1) && !isNaN(data36))) {
-                  let err46 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/minReplicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/minReplicas/type", keyword: "type", params: { type: "integer" } };
-                  vErrors === null ? vErrors = [err46] : vErrors.push(err46), errors++;
-                }
-                if (typeof data36 == "number") {
-                  if (data36 > 2147483647 || isNaN(data36)) {
-                    let err47 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/minReplicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/minReplicas/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
+                if (data20.labels !== void 0) {
+                  let data37 = data20.labels;
+                  if (data37 && typeof data37 == "object" && !Array.isArray(data37)) {
+                    for (let key11 in data37)
+                      if (typeof data37[key11] != "string") {
+                        let err46 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/labels/" + key11.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/labels/additionalProperties/type", keyword: "type", params: { type: "string" } };
+                        vErrors === null ? vErrors = [err46] : vErrors.push(err46), errors++;
+                      }
+                  } else {
+                    let err47 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1 + "/labels", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/labels/type", keyword: "type", params: { type: "object" } };
                     vErrors === null ? vErrors = [err47] : vErrors.push(err47), errors++;
                   }
-                  if (data36 < -2147483648 || isNaN(data36)) {
-                    let err48 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/minReplicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/minReplicas/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-                    vErrors === null ? vErrors = [err48] : vErrors.push(err48), errors++;
-                  }
-                }
-                let data37 = data32.maxReplicas;
-                if (!(typeof data37 == "number" && !(data37 % 1) && !isNaN(data37))) {
-                  let err49 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/maxReplicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/maxReplicas/type", keyword: "type", params: { type: "integer" } };
-                  vErrors === null ? vErrors = [err49] : vErrors.push(err49), errors++;
-                }
-                if (typeof data37 == "number") {
-                  if (data37 > 2147483647 || isNaN(data37)) {
-                    let err50 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/maxReplicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/maxReplicas/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-                    vErrors === null ? vErrors = [err50] : vErrors.push(err50), errors++;
-                  }
-                  if (data37 < -2147483648 || isNaN(data37)) {
-                    let err51 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/maxReplicas", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/maxReplicas/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-                    vErrors === null ? vErrors = [err51] : vErrors.push(err51), errors++;
-                  }
-                }
-                let data38 = data32.numOfHosts;
-                if (!(typeof data38 == "number" && !(data38 % 1) && !isNaN(data38))) {
-                  let err52 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/numOfHosts", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/numOfHosts/type", keyword: "type", params: { type: "integer" } };
-                  vErrors === null ? vErrors = [err52] : vErrors.push(err52), errors++;
-                }
-                if (typeof data38 == "number") {
-                  if (data38 > 2147483647 || isNaN(data38)) {
-                    let err53 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/numOfHosts", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/numOfHosts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-                    vErrors === null ? vErrors = [err53] : vErrors.push(err53), errors++;
-                  }
-                  if (data38 < -2147483648 || isNaN(data38)) {
-                    let err54 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/numOfHosts", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/numOfHosts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-                    vErrors === null ? vErrors = [err54] : vErrors.push(err54), errors++;
-                  }
-                }
-                if (data32.suspend !== void 0 && typeof data32.suspend != "boolean") {
-                  let err55 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/suspend", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/suspend/type", keyword: "type", params: { type: "boolean" } };
-                  vErrors === null ? vErrors = [err55] : vErrors.push(err55), errors++;
-                }
-                if (data32.idleTimeoutSeconds !== void 0) {
-                  let data40 = data32.idleTimeoutSeconds;
-                  if (!(typeof data40 == "number" && !(data40 % 1) && !isNaN(data40))) {
-                    let err56 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/idleTimeoutSeconds", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/idleTimeoutSeconds/type", keyword: "type", params: { type: "integer" } };
-                    vErrors === null ? vErrors = [err56] : vErrors.push(err56), errors++;
-                  }
-                  if (typeof data40 == "number") {
-                    if (data40 > 2147483647 || isNaN(data40)) {
-                      let err57 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/idleTimeoutSeconds", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/idleTimeoutSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-                      vErrors === null ? vErrors = [err57] : vErrors.push(err57), errors++;
-                    }
-                    if (data40 < -2147483648 || isNaN(data40)) {
-                      let err58 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/idleTimeoutSeconds", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/idleTimeoutSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-                      vErrors === null ? vErrors = [err58] : vErrors.push(err58), errors++;
-                    }
-                  }
-                }
-                let data41 = data32.priority;
-                if (!(typeof data41 == "number" && !(data41 % 1) && !isNaN(data41))) {
-                  let err59 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/priority", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/priority/type", keyword: "type", params: { type: "integer" } };
-                  vErrors === null ? vErrors = [err59] : vErrors.push(err59), errors++;
-                }
-                if (typeof data41 == "number") {
-                  if (data41 > 2147483647 || isNaN(data41)) {
-                    let err60 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/priority", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/priority/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-                    vErrors === null ? vErrors = [err60] : vErrors.push(err60), errors++;
-                  }
-                  if (data41 < -2147483648 || isNaN(data41)) {
-                    let err61 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/priority", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/priority/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-                    vErrors === null ? vErrors = [err61] : vErrors.push(err61), errors++;
-                  }
-                }
-                if (data32.scaleStrategy !== void 0) {
-                  let data42 = data32.scaleStrategy;
-                  if (data42 && typeof data42 == "object" && !Array.isArray(data42)) {
-                    for (let key10 in data42)
-                      if (key10 !== "workersToDelete") {
-                        let err62 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/scaleStrategy", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/scaleStrategy/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 } };
-                        vErrors === null ? vErrors = [err62] : vErrors.push(err62), errors++;
-                      }
-                    if (data42.workersToDelete !== void 0) {
-                      let data43 = data42.workersToDelete;
-                      if (Array.isArray(data43)) {
-                        let len3 = data43.length;
-                        for (let i3 = 0; i3 < len3; i3++)
-                          if (typeof data43[i3] != "string") {
-                            let err63 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/scaleStrategy/workersToDelete/" + i3, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/scaleStrategy/properties/workersToDelete/items/type", keyword: "type", params: { type: "string" } };
-                            vErrors === null ? vErrors = [err63] : vErrors.push(err63), errors++;
-                          }
-                      } else {
-                        let err64 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/scaleStrategy/workersToDelete", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/scaleStrategy/properties/workersToDelete/type", keyword: "type", params: { type: "array" } };
-                        vErrors === null ? vErrors = [err64] : vErrors.push(err64), errors++;
-                      }
-                    }
-                  } else {
-                    let err65 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/scaleStrategy", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/scaleStrategy/type", keyword: "type", params: { type: "object" } };
-                    vErrors === null ? vErrors = [err65] : vErrors.push(err65), errors++;
-                  }
-                }
-                if (data32.rayStartParams !== void 0) {
-                  let data45 = data32.rayStartParams;
-                  if (data45 && typeof data45 == "object" && !Array.isArray(data45)) {
-                    for (let key11 in data45)
-                      if (typeof data45[key11] != "string") {
-                        let err66 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/rayStartParams/" + key11.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/rayStartParams/additionalProperties/type", keyword: "type", params: { type: "string" } };
-                        vErrors === null ? vErrors = [err66] : vErrors.push(err66), errors++;
-                      }
-                  } else {
-                    let err67 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/rayStartParams", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/rayStartParams/type", keyword: "type", params: { type: "object" } };
-                    vErrors === null ? vErrors = [err67] : vErrors.push(err67), errors++;
-                  }
-                }
-                if (data32.resources !== void 0) {
-                  let data47 = data32.resources;
-                  if (data47 && typeof data47 == "object" && !Array.isArray(data47)) {
-                    for (let key12 in data47)
-                      if (typeof data47[key12] != "string") {
-                        let err68 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/resources/" + key12.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/resources/additionalProperties/type", keyword: "type", params: { type: "string" } };
-                        vErrors === null ? vErrors = [err68] : vErrors.push(err68), errors++;
-                      }
-                  } else {
-                    let err69 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/resources", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/resources/type", keyword: "type", params: { type: "object" } };
-                    vErrors === null ? vErrors = [err69] : vErrors.push(err69), errors++;
-                  }
-                }
-                if (data32.labels !== void 0) {
-                  let data49 = data32.labels;
-                  if (data49 && typeof data49 == "object" && !Array.isArray(data49)) {
-                    for (let key13 in data49)
-                      if (typeof data49[key13] != "string") {
-                        let err70 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/labels/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/labels/additionalProperties/type", keyword: "type", params: { type: "string" } };
-                        vErrors === null ? vErrors = [err70] : vErrors.push(err70), errors++;
-                      }
-                  } else {
-                    let err71 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2 + "/labels", schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/properties/labels/type", keyword: "type", params: { type: "object" } };
-                    vErrors === null ? vErrors = [err71] : vErrors.push(err71), errors++;
-                  }
                 }
               } else {
-                let err72 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i2, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/type", keyword: "type", params: { type: "object" } };
+                let err48 = { instancePath: instancePath + "/spec/workerGroupSpecs/" + i1, schemaPath: "#/properties/spec/properties/workerGroupSpecs/items/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err48] : vErrors.push(err48), errors++;
+              }
+            }
+          } else {
+            let err49 = { instancePath: instancePath + "/spec/workerGroupSpecs", schemaPath: "#/properties/spec/properties/workerGroupSpecs/type", keyword: "type", params: { type: "array" } };
+            vErrors === null ? vErrors = [err49] : vErrors.push(err49), errors++;
+          }
+        }
+        if (data0.enableInTreeAutoscaling !== void 0 && typeof data0.enableInTreeAutoscaling != "boolean") {
+          let err50 = { instancePath: instancePath + "/spec/enableInTreeAutoscaling", schemaPath: "#/properties/spec/properties/enableInTreeAutoscaling/type", keyword: "type", params: { type: "boolean" } };
+          vErrors === null ? vErrors = [err50] : vErrors.push(err50), errors++;
+        }
+        if (data0.autoscalerOptions !== void 0) {
+          let data40 = data0.autoscalerOptions;
+          if (data40 && typeof data40 == "object" && !Array.isArray(data40)) {
+            for (let key12 in data40)
+              if (!func2.call(schema6.properties.spec.properties.autoscalerOptions.properties, key12)) {
+                let err51 = { instancePath: instancePath + "/spec/autoscalerOptions", schemaPath: "#/properties/spec/properties/autoscalerOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key12 } };
+                vErrors === null ? vErrors = [err51] : vErrors.push(err51), errors++;
+              }
+            if (data40.resources !== void 0 && (validate109(data40.resources, { instancePath: instancePath + "/spec/autoscalerOptions/resources", parentData: data40, parentDataProperty: "resources", rootData }) || (vErrors = vErrors === null ? validate109.errors : vErrors.concat(validate109.errors), errors = vErrors.length)), data40.image !== void 0 && typeof data40.image != "string") {
+              let err52 = { instancePath: instancePath + "/spec/autoscalerOptions/image", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/image/type", keyword: "type", params: { type: "string" } };
+              vErrors === null ? vErrors = [err52] : vErrors.push(err52), errors++;
+            }
+            if (data40.imagePullPolicy !== void 0 && typeof data40.imagePullPolicy != "string") {
+              let err53 = { instancePath: instancePath + "/spec/autoscalerOptions/imagePullPolicy", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/imagePullPolicy/type", keyword: "type", params: { type: "string" } };
+              vErrors === null ? vErrors = [err53] : vErrors.push(err53), errors++;
+            }
+            if (data40.securityContext !== void 0 && (validate119(data40.securityContext, { instancePath: instancePath + "/spec/autoscalerOptions/securityContext", parentData: data40, parentDataProperty: "securityContext", rootData }) || (vErrors = vErrors === null ? validate119.errors : vErrors.concat(validate119.errors), errors = vErrors.length)), data40.idleTimeoutSeconds !== void 0) {
+              let data45 = data40.idleTimeoutSeconds;
+              if (!(typeof data45 == "number" && !(data45 % 1) && !isNaN(data45))) {
+                let err54 = { instancePath: instancePath + "/spec/autoscalerOptions/idleTimeoutSeconds", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/idleTimeoutSeconds/type", keyword: "type", params: { type: "integer" } };
+                vErrors === null ? vErrors = [err54] : vErrors.push(err54), errors++;
+              }
+            }
+            if (data40.upscalingMode !== void 0) {
+              let data46 = data40.upscalingMode;
+              if (typeof data46 != "string") {
+                let err55 = { instancePath: instancePath + "/spec/autoscalerOptions/upscalingMode", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/upscalingMode/type", keyword: "type", params: { type: "string" } };
+                vErrors === null ? vErrors = [err55] : vErrors.push(err55), errors++;
+              }
+              if (!(data46 === "Default" || data46 === "Aggressive" || data46 === "Conservative")) {
+                let err56 = { instancePath: instancePath + "/spec/autoscalerOptions/upscalingMode", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/upscalingMode/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.autoscalerOptions.properties.upscalingMode.enum } };
+                vErrors === null ? vErrors = [err56] : vErrors.push(err56), errors++;
+              }
+            }
+            if (data40.version !== void 0) {
+              let data47 = data40.version;
+              if (typeof data47 != "string") {
+                let err57 = { instancePath: instancePath + "/spec/autoscalerOptions/version", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/version/type", keyword: "type", params: { type: "string" } };
+                vErrors === null ? vErrors = [err57] : vErrors.push(err57), errors++;
+              }
+              if (!(data47 === "v1" || data47 === "v2")) {
+                let err58 = { instancePath: instancePath + "/spec/autoscalerOptions/version", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/version/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.autoscalerOptions.properties.version.enum } };
+                vErrors === null ? vErrors = [err58] : vErrors.push(err58), errors++;
+              }
+            }
+            if (data40.env !== void 0) {
+              let data48 = data40.env;
+              if (Array.isArray(data48)) {
+                let len3 = data48.length;
+                for (let i3 = 0; i3 < len3; i3++)
+                  validate57(data48[i3], { instancePath: instancePath + "/spec/autoscalerOptions/env/" + i3, parentData: data48, parentDataProperty: i3, rootData }) || (vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors), errors = vErrors.length);
+              } else {
+                let err59 = { instancePath: instancePath + "/spec/autoscalerOptions/env", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/env/type", keyword: "type", params: { type: "array" } };
+                vErrors === null ? vErrors = [err59] : vErrors.push(err59), errors++;
+              }
+            }
+            if (data40.envFrom !== void 0) {
+              let data50 = data40.envFrom;
+              if (Array.isArray(data50)) {
+                let len4 = data50.length;
+                for (let i4 = 0; i4 < len4; i4++)
+                  validate73(data50[i4], { instancePath: instancePath + "/spec/autoscalerOptions/envFrom/" + i4, parentData: data50, parentDataProperty: i4, rootData }) || (vErrors = vErrors === null ? validate73.errors : vErrors.concat(validate73.errors), errors = vErrors.length);
+              } else {
+                let err60 = { instancePath: instancePath + "/spec/autoscalerOptions/envFrom", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/envFrom/type", keyword: "type", params: { type: "array" } };
+                vErrors === null ? vErrors = [err60] : vErrors.push(err60), errors++;
+              }
+            }
+            if (data40.volumeMounts !== void 0) {
+              let data52 = data40.volumeMounts;
+              if (Array.isArray(data52)) {
+                let len5 = data52.length;
+                for (let i5 = 0; i5 < len5; i5++)
+                  validate134(data52[i5], { instancePath: instancePath + "/spec/autoscalerOptions/volumeMounts/" + i5, parentData: data52, parentDataProperty: i5, rootData }) || (vErrors = vErrors === null ? validate134.errors : vErrors.concat(validate134.errors), errors = vErrors.length);
+              } else {
+                let err61 = { instancePath: instancePath + "/spec/autoscalerOptions/volumeMounts", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/volumeMounts/type", keyword: "type", params: { type: "array" } };
+                vErrors === null ? vErrors = [err61] : vErrors.push(err61), errors++;
+              }
+            }
+            if (data40.command !== void 0) {
+              let data54 = data40.command;
+              if (Array.isArray(data54)) {
+                let len6 = data54.length;
+                for (let i6 = 0; i6 < len6; i6++)
+                  if (typeof data54[i6] != "string") {
+                    let err62 = { instancePath: instancePath + "/spec/autoscalerOptions/command/" + i6, schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/command/items/type", keyword: "type", params: { type: "string" } };
+                    vErrors === null ? vErrors = [err62] : vErrors.push(err62), errors++;
+                  }
+              } else {
+                let err63 = { instancePath: instancePath + "/spec/autoscalerOptions/command", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/command/type", keyword: "type", params: { type: "array" } };
+                vErrors === null ? vErrors = [err63] : vErrors.push(err63), errors++;
+              }
+            }
+            if (data40.args !== void 0) {
+              let data56 = data40.args;
+              if (Array.isArray(data56)) {
+                let len7 = data56.length;
+                for (let i7 = 0; i7 < len7; i7++)
+                  if (typeof data56[i7] != "string") {
+                    let err64 = { instancePath: instancePath + "/spec/autoscalerOptions/args/" + i7, schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/args/items/type", keyword: "type", params: { type: "string" } };
+                    vErrors === null ? vErrors = [err64] : vErrors.push(err64), errors++;
+                  }
+              } else {
+                let err65 = { instancePath: instancePath + "/spec/autoscalerOptions/args", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/args/type", keyword: "type", params: { type: "array" } };
+                vErrors === null ? vErrors = [err65] : vErrors.push(err65), errors++;
+              }
+            }
+          } else {
+            let err66 = { instancePath: instancePath + "/spec/autoscalerOptions", schemaPath: "#/properties/spec/properties/autoscalerOptions/type", keyword: "type", params: { type: "object" } };
+            vErrors === null ? vErrors = [err66] : vErrors.push(err66), errors++;
+          }
+        }
+        if (data0.suspend !== void 0 && typeof data0.suspend != "boolean") {
+          let err67 = { instancePath: instancePath + "/spec/suspend", schemaPath: "#/properties/spec/properties/suspend/type", keyword: "type", params: { type: "boolean" } };
+          vErrors === null ? vErrors = [err67] : vErrors.push(err67), errors++;
+        }
+        if (data0.managedBy !== void 0 && typeof data0.managedBy != "string") {
+          let err68 = { instancePath: instancePath + "/spec/managedBy", schemaPath: "#/properties/spec/properties/managedBy/type", keyword: "type", params: { type: "string" } };
+          vErrors === null ? vErrors = [err68] : vErrors.push(err68), errors++;
+        }
+        if (data0.headServiceAnnotations !== void 0) {
+          let data60 = data0.headServiceAnnotations;
+          if (data60 && typeof data60 == "object" && !Array.isArray(data60)) {
+            for (let key13 in data60)
+              if (typeof data60[key13] != "string") {
+                let err69 = { instancePath: instancePath + "/spec/headServiceAnnotations/" + key13.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/headServiceAnnotations/additionalProperties/type", keyword: "type", params: { type: "string" } };
+                vErrors === null ? vErrors = [err69] : vErrors.push(err69), errors++;
+              }
+          } else {
+            let err70 = { instancePath: instancePath + "/spec/headServiceAnnotations", schemaPath: "#/properties/spec/properties/headServiceAnnotations/type", keyword: "type", params: { type: "object" } };
+            vErrors === null ? vErrors = [err70] : vErrors.push(err70), errors++;
+          }
+        }
+        if (data0.gcsFaultToleranceOptions !== void 0) {
+          let data62 = data0.gcsFaultToleranceOptions;
+          if (data62 && typeof data62 == "object" && !Array.isArray(data62)) {
+            for (let key14 in data62)
+              if (!(key14 === "backend" || key14 === "redisUsername" || key14 === "redisPassword" || key14 === "externalStorageNamespace" || key14 === "redisAddress" || key14 === "storage")) {
+                let err71 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key14 } };
+                vErrors === null ? vErrors = [err71] : vErrors.push(err71), errors++;
+              }
+            if (data62.backend !== void 0) {
+              let data63 = data62.backend;
+              if (typeof data63 != "string") {
+                let err72 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/backend", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/backend/type", keyword: "type", params: { type: "string" } };
                 vErrors === null ? vErrors = [err72] : vErrors.push(err72), errors++;
               }
-            }
-          } else {
-            let err73 = { instancePath: instancePath + "/spec/workerGroupSpecs", schemaPath: "#/properties/spec/properties/workerGroupSpecs/type", keyword: "type", params: { type: "array" } };
-            vErrors === null ? vErrors = [err73] : vErrors.push(err73), errors++;
-          }
-        }
-        if (data12.enableInTreeAutoscaling !== void 0 && typeof data12.enableInTreeAutoscaling != "boolean") {
-          let err74 = { instancePath: instancePath + "/spec/enableInTreeAutoscaling", schemaPath: "#/properties/spec/properties/enableInTreeAutoscaling/type", keyword: "type", params: { type: "boolean" } };
-          vErrors === null ? vErrors = [err74] : vErrors.push(err74), errors++;
-        }
-        if (data12.autoscalerOptions !== void 0) {
-          let data52 = data12.autoscalerOptions;
-          if (data52 && typeof data52 == "object" && !Array.isArray(data52)) {
-            for (let key14 in data52)
-              if (!func2.call(schema6.properties.spec.properties.autoscalerOptions.properties, key14)) {
-                let err75 = { instancePath: instancePath + "/spec/autoscalerOptions", schemaPath: "#/properties/spec/properties/autoscalerOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key14 } };
-                vErrors === null ? vErrors = [err75] : vErrors.push(err75), errors++;
+              if (!(data63 === "redis" || data63 === "rocksdb")) {
+                let err73 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/backend", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/backend/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.gcsFaultToleranceOptions.properties.backend.enum } };
+                vErrors === null ? vErrors = [err73] : vErrors.push(err73), errors++;
               }
-            if (data52.resources !== void 0 && (validate109(data52.resources, { instancePath: instancePath + "/spec/autoscalerOptions/resources", parentData: data52, parentDataProperty: "resources", rootData }) || (vErrors = vErrors === null ? validate109.errors : vErrors.concat(validate109.errors), errors = vErrors.length)), data52.image !== void 0 && typeof data52.image != "string") {
-              let err76 = { instancePath: instancePath + "/spec/autoscalerOptions/image", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/image/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err76] : vErrors.push(err76), errors++;
             }
-            if (data52.imagePullPolicy !== void 0 && typeof data52.imagePullPolicy != "string") {
-              let err77 = { instancePath: instancePath + "/spec/autoscalerOptions/imagePullPolicy", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/imagePullPolicy/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err77] : vErrors.push(err77), errors++;
-            }
-            if (data52.securityContext !== void 0 && (validate119(data52.securityContext, { instancePath: instancePath + "/spec/autoscalerOptions/securityContext", parentData: data52, parentDataProperty: "securityContext", rootData }) || (vErrors = vErrors === null ? validate119.errors : vErrors.concat(validate119.errors), errors = vErrors.length)), data52.idleTimeoutSeconds !== void 0) {
-              let data57 = data52.idleTimeoutSeconds;
-              if (!(typeof data57 == "number" && !(data57 % 1) && !isNaN(data57))) {
-                let err78 = { instancePath: instancePath + "/spec/autoscalerOptions/idleTimeoutSeconds", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/idleTimeoutSeconds/type", keyword: "type", params: { type: "integer" } };
-                vErrors === null ? vErrors = [err78] : vErrors.push(err78), errors++;
-              }
-              if (typeof data57 == "number") {
-                if (data57 > 2147483647 || isNaN(data57)) {
-                  let err79 = { instancePath: instancePath + "/spec/autoscalerOptions/idleTimeoutSeconds", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/idleTimeoutSeconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-                  vErrors === null ? vErrors = [err79] : vErrors.push(err79), errors++;
+            if (data62.redisUsername !== void 0) {
+              let data64 = data62.redisUsername;
+              if (data64 && typeof data64 == "object" && !Array.isArray(data64)) {
+                for (let key15 in data64)
+                  if (!(key15 === "value" || key15 === "valueFrom")) {
+                    let err74 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisUsername", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisUsername/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key15 } };
+                    vErrors === null ? vErrors = [err74] : vErrors.push(err74), errors++;
+                  }
+                if (data64.value !== void 0 && typeof data64.value != "string") {
+                  let err75 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisUsername/value", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisUsername/properties/value/type", keyword: "type", params: { type: "string" } };
+                  vErrors === null ? vErrors = [err75] : vErrors.push(err75), errors++;
                 }
-                if (data57 < -2147483648 || isNaN(data57)) {
-                  let err80 = { instancePath: instancePath + "/spec/autoscalerOptions/idleTimeoutSeconds", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/idleTimeoutSeconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-                  vErrors === null ? vErrors = [err80] : vErrors.push(err80), errors++;
+                data64.valueFrom !== void 0 && (validate58(data64.valueFrom, { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisUsername/valueFrom", parentData: data64, parentDataProperty: "valueFrom", rootData }) || (vErrors = vErrors === null ? validate58.errors : vErrors.concat(validate58.errors), errors = vErrors.length));
+              } else {
+                let err76 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisUsername", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisUsername/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err76] : vErrors.push(err76), errors++;
+              }
+            }
+            if (data62.redisPassword !== void 0) {
+              let data67 = data62.redisPassword;
+              if (data67 && typeof data67 == "object" && !Array.isArray(data67)) {
+                for (let key16 in data67)
+                  if (!(key16 === "value" || key16 === "valueFrom")) {
+                    let err77 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisPassword", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisPassword/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key16 } };
+                    vErrors === null ? vErrors = [err77] : vErrors.push(err77), errors++;
+                  }
+                if (data67.value !== void 0 && typeof data67.value != "string") {
+                  let err78 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisPassword/value", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisPassword/properties/value/type", keyword: "type", params: { type: "string" } };
+                  vErrors === null ? vErrors = [err78] : vErrors.push(err78), errors++;
                 }
-              }
-            }
-            if (data52.upscalingMode !== void 0) {
-              let data58 = data52.upscalingMode;
-              if (typeof data58 != "string") {
-                let err81 = { instancePath: instancePath + "/spec/autoscalerOptions/upscalingMode", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/upscalingMode/type", keyword: "type", params: { type: "string" } };
-                vErrors === null ? vErrors = [err81] : vErrors.push(err81), errors++;
-              }
-              if (!(data58 === "Default" || data58 === "Aggressive" || data58 === "Conservative")) {
-                let err82 = { instancePath: instancePath + "/spec/autoscalerOptions/upscalingMode", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/upscalingMode/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.autoscalerOptions.properties.upscalingMode.enum } };
-                vErrors === null ? vErrors = [err82] : vErrors.push(err82), errors++;
-              }
-            }
-            if (data52.version !== void 0) {
-              let data59 = data52.version;
-              if (typeof data59 != "string") {
-                let err83 = { instancePath: instancePath + "/spec/autoscalerOptions/version", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/version/type", keyword: "type", params: { type: "string" } };
-                vErrors === null ? vErrors = [err83] : vErrors.push(err83), errors++;
-              }
-              if (!(data59 === "v1" || data59 === "v2")) {
-                let err84 = { instancePath: instancePath + "/spec/autoscalerOptions/version", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/version/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.autoscalerOptions.properties.version.enum } };
-                vErrors === null ? vErrors = [err84] : vErrors.push(err84), errors++;
-              }
-            }
-            if (data52.env !== void 0) {
-              let data60 = data52.env;
-              if (Array.isArray(data60)) {
-                let len4 = data60.length;
-                for (let i4 = 0; i4 < len4; i4++)
-                  validate57(data60[i4], { instancePath: instancePath + "/spec/autoscalerOptions/env/" + i4, parentData: data60, parentDataProperty: i4, rootData }) || (vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors), errors = vErrors.length);
+                data67.valueFrom !== void 0 && (validate58(data67.valueFrom, { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisPassword/valueFrom", parentData: data67, parentDataProperty: "valueFrom", rootData }) || (vErrors = vErrors === null ? validate58.errors : vErrors.concat(validate58.errors), errors = vErrors.length));
               } else {
-                let err85 = { instancePath: instancePath + "/spec/autoscalerOptions/env", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/env/type", keyword: "type", params: { type: "array" } };
-                vErrors === null ? vErrors = [err85] : vErrors.push(err85), errors++;
+                let err79 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisPassword", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisPassword/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err79] : vErrors.push(err79), errors++;
               }
             }
-            if (data52.envFrom !== void 0) {
-              let data62 = data52.envFrom;
-              if (Array.isArray(data62)) {
-                let len5 = data62.length;
-                for (let i5 = 0; i5 < len5; i5++)
-                  validate73(data62[i5], { instancePath: instancePath + "/spec/autoscalerOptions/envFrom/" + i5, parentData: data62, parentDataProperty: i5, rootData }) || (vErrors = vErrors === null ? validate73.errors : vErrors.concat(validate73.errors), errors = vErrors.length);
-              } else {
-                let err86 = { instancePath: instancePath + "/spec/autoscalerOptions/envFrom", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/envFrom/type", keyword: "type", params: { type: "array" } };
-                vErrors === null ? vErrors = [err86] : vErrors.push(err86), errors++;
-              }
+            if (data62.externalStorageNamespace !== void 0 && typeof data62.externalStorageNamespace != "string") {
+              let err80 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/externalStorageNamespace", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/externalStorageNamespace/type", keyword: "type", params: { type: "string" } };
+              vErrors === null ? vErrors = [err80] : vErrors.push(err80), errors++;
             }
-            if (data52.volumeMounts !== void 0) {
-              let data64 = data52.volumeMounts;
-              if (Array.isArray(data64)) {
-                let len6 = data64.length;
-                for (let i6 = 0; i6 < len6; i6++)
-                  validate134(data64[i6], { instancePath: instancePath + "/spec/autoscalerOptions/volumeMounts/" + i6, parentData: data64, parentDataProperty: i6, rootData }) || (vErrors = vErrors === null ? validate134.errors : vErrors.concat(validate134.errors), errors = vErrors.length);
-              } else {
-                let err87 = { instancePath: instancePath + "/spec/autoscalerOptions/volumeMounts", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/volumeMounts/type", keyword: "type", params: { type: "array" } };
-                vErrors === null ? vErrors = [err87] : vErrors.push(err87), errors++;
-              }
+            if (data62.redisAddress !== void 0 && typeof data62.redisAddress != "string") {
+              let err81 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisAddress", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisAddress/type", keyword: "type", params: { type: "string" } };
+              vErrors === null ? vErrors = [err81] : vErrors.push(err81), errors++;
             }
-            if (data52.command !== void 0) {
-              let data66 = data52.command;
-              if (Array.isArray(data66)) {
-                let len7 = data66.length;
-                for (let i7 = 0; i7 < len7; i7++)
-                  if (typeof data66[i7] != "string") {
-                    let err88 = { instancePath: instancePath + "/spec/autoscalerOptions/command/" + i7, schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/command/items/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err88] : vErrors.push(err88), errors++;
+            if (data62.storage !== void 0) {
+              let data72 = data62.storage;
+              if (data72 && typeof data72 == "object" && !Array.isArray(data72)) {
+                for (let key17 in data72)
+                  if (!(key17 === "claimName" || key17 === "size" || key17 === "storageClassName" || key17 === "accessModes" || key17 === "subPath" || key17 === "deletionPolicy")) {
+                    let err82 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key17 } };
+                    vErrors === null ? vErrors = [err82] : vErrors.push(err82), errors++;
                   }
-              } else {
-                let err89 = { instancePath: instancePath + "/spec/autoscalerOptions/command", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/command/type", keyword: "type", params: { type: "array" } };
-                vErrors === null ? vErrors = [err89] : vErrors.push(err89), errors++;
-              }
-            }
-            if (data52.args !== void 0) {
-              let data68 = data52.args;
-              if (Array.isArray(data68)) {
-                let len8 = data68.length;
-                for (let i8 = 0; i8 < len8; i8++)
-                  if (typeof data68[i8] != "string") {
-                    let err90 = { instancePath: instancePath + "/spec/autoscalerOptions/args/" + i8, schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/args/items/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err90] : vErrors.push(err90), errors++;
-                  }
-              } else {
-                let err91 = { instancePath: instancePath + "/spec/autoscalerOptions/args", schemaPath: "#/properties/spec/properties/autoscalerOptions/properties/args/type", keyword: "type", params: { type: "array" } };
-                vErrors === null ? vErrors = [err91] : vErrors.push(err91), errors++;
-              }
-            }
-          } else {
-            let err92 = { instancePath: instancePath + "/spec/autoscalerOptions", schemaPath: "#/properties/spec/properties/autoscalerOptions/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err92] : vErrors.push(err92), errors++;
-          }
-        }
-        if (data12.suspend !== void 0 && typeof data12.suspend != "boolean") {
-          let err93 = { instancePath: instancePath + "/spec/suspend", schemaPath: "#/properties/spec/properties/suspend/type", keyword: "type", params: { type: "boolean" } };
-          vErrors === null ? vErrors = [err93] : vErrors.push(err93), errors++;
-        }
-        if (data12.managedBy !== void 0 && typeof data12.managedBy != "string") {
-          let err94 = { instancePath: instancePath + "/spec/managedBy", schemaPath: "#/properties/spec/properties/managedBy/type", keyword: "type", params: { type: "string" } };
-          vErrors === null ? vErrors = [err94] : vErrors.push(err94), errors++;
-        }
-        if (data12.headServiceAnnotations !== void 0) {
-          let data72 = data12.headServiceAnnotations;
-          if (data72 && typeof data72 == "object" && !Array.isArray(data72)) {
-            for (let key15 in data72)
-              if (typeof data72[key15] != "string") {
-                let err95 = { instancePath: instancePath + "/spec/headServiceAnnotations/" + key15.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/spec/properties/headServiceAnnotations/additionalProperties/type", keyword: "type", params: { type: "string" } };
-                vErrors === null ? vErrors = [err95] : vErrors.push(err95), errors++;
-              }
-          } else {
-            let err96 = { instancePath: instancePath + "/spec/headServiceAnnotations", schemaPath: "#/properties/spec/properties/headServiceAnnotations/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err96] : vErrors.push(err96), errors++;
-          }
-        }
-        if (data12.gcsFaultToleranceOptions !== void 0) {
-          let data74 = data12.gcsFaultToleranceOptions;
-          if (data74 && typeof data74 == "object" && !Array.isArray(data74)) {
-            for (let key16 in data74)
-              if (!(key16 === "backend" || key16 === "redisUsername" || key16 === "redisPassword" || key16 === "externalStorageNamespace" || key16 === "redisAddress" || key16 === "storage")) {
-                let err97 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key16 } };
-                vErrors === null ? vErrors = [err97] : vErrors.push(err97), errors++;
-              }
-            if (data74.backend !== void 0) {
-              let data75 = data74.backend;
-              if (typeof data75 != "string") {
-                let err98 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/backend", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/backend/type", keyword: "type", params: { type: "string" } };
-                vErrors === null ? vErrors = [err98] : vErrors.push(err98), errors++;
-              }
-              if (!(data75 === "redis" || data75 === "rocksdb")) {
-                let err99 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/backend", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/backend/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.gcsFaultToleranceOptions.properties.backend.enum } };
-                vErrors === null ? vErrors = [err99] : vErrors.push(err99), errors++;
-              }
-            }
-            if (data74.redisUsername !== void 0) {
-              let data76 = data74.redisUsername;
-              if (data76 && typeof data76 == "object" && !Array.isArray(data76)) {
-                for (let key17 in data76)
-                  if (!(key17 === "value" || key17 === "valueFrom")) {
-                    let err100 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisUsername", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisUsername/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key17 } };
-                    vErrors === null ? vErrors = [err100] : vErrors.push(err100), errors++;
-                  }
-                if (data76.value !== void 0 && typeof data76.value != "string") {
-                  let err101 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisUsername/value", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisUsername/properties/value/type", keyword: "type", params: { type: "string" } };
-                  vErrors === null ? vErrors = [err101] : vErrors.push(err101), errors++;
+                if (data72.claimName !== void 0 && typeof data72.claimName != "string") {
+                  let err83 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/claimName", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/claimName/type", keyword: "type", params: { type: "string" } };
+                  vErrors === null ? vErrors = [err83] : vErrors.push(err83), errors++;
                 }
-                data76.valueFrom !== void 0 && (validate58(data76.valueFrom, { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisUsername/valueFrom", parentData: data76, parentDataProperty: "valueFrom", rootData }) || (vErrors = vErrors === null ? validate58.errors : vErrors.concat(validate58.errors), errors = vErrors.length));
-              } else {
-                let err102 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisUsername", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisUsername/type", keyword: "type", params: { type: "object" } };
-                vErrors === null ? vErrors = [err102] : vErrors.push(err102), errors++;
-              }
-            }
-            if (data74.redisPassword !== void 0) {
-              let data79 = data74.redisPassword;
-              if (data79 && typeof data79 == "object" && !Array.isArray(data79)) {
-                for (let key18 in data79)
-                  if (!(key18 === "value" || key18 === "valueFrom")) {
-                    let err103 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisPassword", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisPassword/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key18 } };
-                    vErrors === null ? vErrors = [err103] : vErrors.push(err103), errors++;
+                if (data72.size !== void 0) {
+                  let data74 = data72.size, _errs157 = errors, valid34 = !1, _errs158 = errors;
+                  if (!(typeof data74 == "number" && !(data74 % 1) && !isNaN(data74))) {
+                    let err84 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/size", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/size/anyOf/0/type", keyword: "type", params: { type: "integer" } };
+                    vErrors === null ? vErrors = [err84] : vErrors.push(err84), errors++;
                   }
-                if (data79.value !== void 0 && typeof data79.value != "string") {
-                  let err104 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisPassword/value", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisPassword/properties/value/type", keyword: "type", params: { type: "string" } };
-                  vErrors === null ? vErrors = [err104] : vErrors.push(err104), errors++;
-                }
-                data79.valueFrom !== void 0 && (validate58(data79.valueFrom, { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisPassword/valueFrom", parentData: data79, parentDataProperty: "valueFrom", rootData }) || (vErrors = vErrors === null ? validate58.errors : vErrors.concat(validate58.errors), errors = vErrors.length));
-              } else {
-                let err105 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisPassword", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisPassword/type", keyword: "type", params: { type: "object" } };
-                vErrors === null ? vErrors = [err105] : vErrors.push(err105), errors++;
-              }
-            }
-            if (data74.externalStorageNamespace !== void 0 && typeof data74.externalStorageNamespace != "string") {
-              let err106 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/externalStorageNamespace", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/externalStorageNamespace/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err106] : vErrors.push(err106), errors++;
-            }
-            if (data74.redisAddress !== void 0 && typeof data74.redisAddress != "string") {
-              let err107 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/redisAddress", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/redisAddress/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err107] : vErrors.push(err107), errors++;
-            }
-            if (data74.storage !== void 0) {
-              let data84 = data74.storage;
-              if (data84 && typeof data84 == "object" && !Array.isArray(data84)) {
-                for (let key19 in data84)
-                  if (!(key19 === "claimName" || key19 === "size" || key19 === "storageClassName" || key19 === "accessModes" || key19 === "subPath" || key19 === "deletionPolicy")) {
-                    let err108 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key19 } };
-                    vErrors === null ? vErrors = [err108] : vErrors.push(err108), errors++;
-                  }
-                if (data84.claimName !== void 0 && typeof data84.claimName != "string") {
-                  let err109 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/claimName", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/claimName/type", keyword: "type", params: { type: "string" } };
-                  vErrors === null ? vErrors = [err109] : vErrors.push(err109), errors++;
-                }
-                if (data84.size !== void 0) {
-                  let data86 = data84.size, _errs184 = errors, valid39 = !1, _errs185 = errors;
-                  if (!(typeof data86 == "number" && !(data86 % 1) && !isNaN(data86))) {
-                    let err110 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/size", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/size/anyOf/0/type", keyword: "type", params: { type: "integer" } };
-                    vErrors === null ? vErrors = [err110] : vErrors.push(err110), errors++;
-                  }
-                  var _valid0 = _errs185 === errors;
-                  if (valid39 = valid39 || _valid0, !valid39) {
-                    let _errs187 = errors;
-                    if (typeof data86 != "string") {
-                      let err111 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/size", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/size/anyOf/1/type", keyword: "type", params: { type: "string" } };
-                      vErrors === null ? vErrors = [err111] : vErrors.push(err111), errors++;
+                  var _valid0 = _errs158 === errors;
+                  if (valid34 = valid34 || _valid0, !valid34) {
+                    let _errs160 = errors;
+                    if (typeof data74 != "string") {
+                      let err85 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/size", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/size/anyOf/1/type", keyword: "type", params: { type: "string" } };
+                      vErrors === null ? vErrors = [err85] : vErrors.push(err85), errors++;
                     }
-                    var _valid0 = _errs187 === errors;
-                    valid39 = valid39 || _valid0;
+                    var _valid0 = _errs160 === errors;
+                    valid34 = valid34 || _valid0;
                   }
-                  if (valid39)
-                    errors = _errs184, vErrors !== null && (_errs184 ? vErrors.length = _errs184 : vErrors = null);
+                  if (valid34)
+                    errors = _errs157, vErrors !== null && (_errs157 ? vErrors.length = _errs157 : vErrors = null);
                   else {
-                    let err112 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/size", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/size/anyOf", keyword: "anyOf", params: {} };
-                    vErrors === null ? vErrors = [err112] : vErrors.push(err112), errors++;
+                    let err86 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/size", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/size/anyOf", keyword: "anyOf", params: {} };
+                    vErrors === null ? vErrors = [err86] : vErrors.push(err86), errors++;
                   }
-                  if (typeof data86 == "string" && !pattern0.test(data86)) {
-                    let err113 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/size", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/size/pattern", keyword: "pattern", params: { pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$" } };
-                    vErrors === null ? vErrors = [err113] : vErrors.push(err113), errors++;
+                  if (typeof data74 == "string" && !pattern0.test(data74)) {
+                    let err87 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/size", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/size/pattern", keyword: "pattern", params: { pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$" } };
+                    vErrors === null ? vErrors = [err87] : vErrors.push(err87), errors++;
                   }
                 }
-                if (data84.storageClassName !== void 0 && typeof data84.storageClassName != "string") {
-                  let err114 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/storageClassName", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/storageClassName/type", keyword: "type", params: { type: "string" } };
-                  vErrors === null ? vErrors = [err114] : vErrors.push(err114), errors++;
+                if (data72.storageClassName !== void 0 && typeof data72.storageClassName != "string") {
+                  let err88 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/storageClassName", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/storageClassName/type", keyword: "type", params: { type: "string" } };
+                  vErrors === null ? vErrors = [err88] : vErrors.push(err88), errors++;
                 }
-                if (data84.accessModes !== void 0) {
-                  let data88 = data84.accessModes;
-                  if (Array.isArray(data88)) {
-                    let len9 = data88.length;
-                    for (let i9 = 0; i9 < len9; i9++)
-                      if (typeof data88[i9] != "string") {
-                        let err115 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/accessModes/" + i9, schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/accessModes/items/type", keyword: "type", params: { type: "string" } };
-                        vErrors === null ? vErrors = [err115] : vErrors.push(err115), errors++;
+                if (data72.accessModes !== void 0) {
+                  let data76 = data72.accessModes;
+                  if (Array.isArray(data76)) {
+                    let len8 = data76.length;
+                    for (let i8 = 0; i8 < len8; i8++)
+                      if (typeof data76[i8] != "string") {
+                        let err89 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/accessModes/" + i8, schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/accessModes/items/type", keyword: "type", params: { type: "string" } };
+                        vErrors === null ? vErrors = [err89] : vErrors.push(err89), errors++;
                       }
                   } else {
-                    let err116 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/accessModes", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/accessModes/type", keyword: "type", params: { type: "array" } };
-                    vErrors === null ? vErrors = [err116] : vErrors.push(err116), errors++;
+                    let err90 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/accessModes", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/accessModes/type", keyword: "type", params: { type: "array" } };
+                    vErrors === null ? vErrors = [err90] : vErrors.push(err90), errors++;
                   }
                 }
-                if (data84.subPath !== void 0 && typeof data84.subPath != "string") {
-                  let err117 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/subPath", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/subPath/type", keyword: "type", params: { type: "string" } };
-                  vErrors === null ? vErrors = [err117] : vErrors.push(err117), errors++;
+                if (data72.subPath !== void 0 && typeof data72.subPath != "string") {
+                  let err91 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/subPath", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/subPath/type", keyword: "type", params: { type: "string" } };
+                  vErrors === null ? vErrors = [err91] : vErrors.push(err91), errors++;
                 }
-                if (data84.deletionPolicy !== void 0) {
-                  let data91 = data84.deletionPolicy;
-                  if (typeof data91 != "string") {
-                    let err118 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/deletionPolicy", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/deletionPolicy/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err118] : vErrors.push(err118), errors++;
+                if (data72.deletionPolicy !== void 0) {
+                  let data79 = data72.deletionPolicy;
+                  if (typeof data79 != "string") {
+                    let err92 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/deletionPolicy", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/deletionPolicy/type", keyword: "type", params: { type: "string" } };
+                    vErrors === null ? vErrors = [err92] : vErrors.push(err92), errors++;
                   }
-                  if (!(data91 === "DeleteWithCluster" || data91 === "Retain")) {
-                    let err119 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/deletionPolicy", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/deletionPolicy/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.gcsFaultToleranceOptions.properties.storage.properties.deletionPolicy.enum } };
-                    vErrors === null ? vErrors = [err119] : vErrors.push(err119), errors++;
+                  if (!(data79 === "DeleteWithCluster" || data79 === "Retain")) {
+                    let err93 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage/deletionPolicy", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/properties/deletionPolicy/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.gcsFaultToleranceOptions.properties.storage.properties.deletionPolicy.enum } };
+                    vErrors === null ? vErrors = [err93] : vErrors.push(err93), errors++;
                   }
                 }
               } else {
-                let err120 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/type", keyword: "type", params: { type: "object" } };
-                vErrors === null ? vErrors = [err120] : vErrors.push(err120), errors++;
+                let err94 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions/storage", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/properties/storage/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err94] : vErrors.push(err94), errors++;
               }
             }
           } else {
-            let err121 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err121] : vErrors.push(err121), errors++;
+            let err95 = { instancePath: instancePath + "/spec/gcsFaultToleranceOptions", schemaPath: "#/properties/spec/properties/gcsFaultToleranceOptions/type", keyword: "type", params: { type: "object" } };
+            vErrors === null ? vErrors = [err95] : vErrors.push(err95), errors++;
           }
         }
-        if (data12.upgradeStrategy !== void 0) {
-          let data92 = data12.upgradeStrategy;
-          if (data92 && typeof data92 == "object" && !Array.isArray(data92)) {
-            for (let key20 in data92)
-              if (key20 !== "type") {
-                let err122 = { instancePath: instancePath + "/spec/upgradeStrategy", schemaPath: "#/properties/spec/properties/upgradeStrategy/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key20 } };
-                vErrors === null ? vErrors = [err122] : vErrors.push(err122), errors++;
+        if (data0.upgradeStrategy !== void 0) {
+          let data80 = data0.upgradeStrategy;
+          if (data80 && typeof data80 == "object" && !Array.isArray(data80)) {
+            for (let key18 in data80)
+              if (key18 !== "type") {
+                let err96 = { instancePath: instancePath + "/spec/upgradeStrategy", schemaPath: "#/properties/spec/properties/upgradeStrategy/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key18 } };
+                vErrors === null ? vErrors = [err96] : vErrors.push(err96), errors++;
               }
-            if (data92.type !== void 0) {
-              let data93 = data92.type;
-              if (typeof data93 != "string") {
-                let err123 = { instancePath: instancePath + "/spec/upgradeStrategy/type", schemaPath: "#/properties/spec/properties/upgradeStrategy/properties/type/type", keyword: "type", params: { type: "string" } };
-                vErrors === null ? vErrors = [err123] : vErrors.push(err123), errors++;
+            if (data80.type !== void 0) {
+              let data81 = data80.type;
+              if (typeof data81 != "string") {
+                let err97 = { instancePath: instancePath + "/spec/upgradeStrategy/type", schemaPath: "#/properties/spec/properties/upgradeStrategy/properties/type/type", keyword: "type", params: { type: "string" } };
+                vErrors === null ? vErrors = [err97] : vErrors.push(err97), errors++;
               }
-              if (!(data93 === "Recreate" || data93 === "None")) {
-                let err124 = { instancePath: instancePath + "/spec/upgradeStrategy/type", schemaPath: "#/properties/spec/properties/upgradeStrategy/properties/type/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.upgradeStrategy.properties.type.enum } };
+              if (!(data81 === "Recreate" || data81 === "None")) {
+                let err98 = { instancePath: instancePath + "/spec/upgradeStrategy/type", schemaPath: "#/properties/spec/properties/upgradeStrategy/properties/type/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.upgradeStrategy.properties.type.enum } };
+                vErrors === null ? vErrors = [err98] : vErrors.push(err98), errors++;
+              }
+            }
+          } else {
+            let err99 = { instancePath: instancePath + "/spec/upgradeStrategy", schemaPath: "#/properties/spec/properties/upgradeStrategy/type", keyword: "type", params: { type: "object" } };
+            vErrors === null ? vErrors = [err99] : vErrors.push(err99), errors++;
+          }
+        }
+        if (data0.authOptions !== void 0) {
+          let data82 = data0.authOptions;
+          if (data82 && typeof data82 == "object" && !Array.isArray(data82)) {
+            for (let key19 in data82)
+              if (!(key19 === "enableK8sTokenAuth" || key19 === "secretName" || key19 === "mode")) {
+                let err100 = { instancePath: instancePath + "/spec/authOptions", schemaPath: "#/properties/spec/properties/authOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key19 } };
+                vErrors === null ? vErrors = [err100] : vErrors.push(err100), errors++;
+              }
+            if (data82.enableK8sTokenAuth !== void 0 && typeof data82.enableK8sTokenAuth != "boolean") {
+              let err101 = { instancePath: instancePath + "/spec/authOptions/enableK8sTokenAuth", schemaPath: "#/properties/spec/properties/authOptions/properties/enableK8sTokenAuth/type", keyword: "type", params: { type: "boolean" } };
+              vErrors === null ? vErrors = [err101] : vErrors.push(err101), errors++;
+            }
+            if (data82.secretName !== void 0 && typeof data82.secretName != "string") {
+              let err102 = { instancePath: instancePath + "/spec/authOptions/secretName", schemaPath: "#/properties/spec/properties/authOptions/properties/secretName/type", keyword: "type", params: { type: "string" } };
+              vErrors === null ? vErrors = [err102] : vErrors.push(err102), errors++;
+            }
+            if (data82.mode !== void 0) {
+              let data85 = data82.mode;
+              if (typeof data85 != "string") {
+                let err103 = { instancePath: instancePath + "/spec/authOptions/mode", schemaPath: "#/properties/spec/properties/authOptions/properties/mode/type", keyword: "type", params: { type: "string" } };
+                vErrors === null ? vErrors = [err103] : vErrors.push(err103), errors++;
+              }
+              if (!(data85 === "disabled" || data85 === "token")) {
+                let err104 = { instancePath: instancePath + "/spec/authOptions/mode", schemaPath: "#/properties/spec/properties/authOptions/properties/mode/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.authOptions.properties.mode.enum } };
+                vErrors === null ? vErrors = [err104] : vErrors.push(err104), errors++;
+              }
+            }
+          } else {
+            let err105 = { instancePath: instancePath + "/spec/authOptions", schemaPath: "#/properties/spec/properties/authOptions/type", keyword: "type", params: { type: "object" } };
+            vErrors === null ? vErrors = [err105] : vErrors.push(err105), errors++;
+          }
+        }
+        if (data0.networkPolicy !== void 0) {
+          let data86 = data0.networkPolicy;
+          if (data86 && typeof data86 == "object" && !Array.isArray(data86)) {
+            data86.mode === void 0 && (data86.mode = "DenyAll");
+            for (let key20 in data86)
+              if (!(key20 === "mode" || key20 === "head" || key20 === "worker" || key20 === "workerGroups")) {
+                let err106 = { instancePath: instancePath + "/spec/networkPolicy", schemaPath: "#/properties/spec/properties/networkPolicy/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key20 } };
+                vErrors === null ? vErrors = [err106] : vErrors.push(err106), errors++;
+              }
+            let data87 = data86.mode;
+            if (typeof data87 != "string") {
+              let err107 = { instancePath: instancePath + "/spec/networkPolicy/mode", schemaPath: "#/properties/spec/properties/networkPolicy/properties/mode/type", keyword: "type", params: { type: "string" } };
+              vErrors === null ? vErrors = [err107] : vErrors.push(err107), errors++;
+            }
+            if (!(data87 === "DenyAll" || data87 === "DenyAllIngress" || data87 === "DenyAllEgress")) {
+              let err108 = { instancePath: instancePath + "/spec/networkPolicy/mode", schemaPath: "#/properties/spec/properties/networkPolicy/properties/mode/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.networkPolicy.properties.mode.enum } };
+              vErrors === null ? vErrors = [err108] : vErrors.push(err108), errors++;
+            }
+            if (data86.head !== void 0) {
+              let data88 = data86.head;
+              if (data88 && typeof data88 == "object" && !Array.isArray(data88)) {
+                for (let key21 in data88)
+                  if (!(key21 === "ingressRules" || key21 === "egressRules")) {
+                    let err109 = { instancePath: instancePath + "/spec/networkPolicy/head", schemaPath: "#/properties/spec/properties/networkPolicy/properties/head/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key21 } };
+                    vErrors === null ? vErrors = [err109] : vErrors.push(err109), errors++;
+                  }
+                if (data88.ingressRules !== void 0) {
+                  let data89 = data88.ingressRules;
+                  if (Array.isArray(data89)) {
+                    let len9 = data89.length;
+                    for (let i9 = 0; i9 < len9; i9++)
+                      validate332(data89[i9], { instancePath: instancePath + "/spec/networkPolicy/head/ingressRules/" + i9, parentData: data89, parentDataProperty: i9, rootData }) || (vErrors = vErrors === null ? validate332.errors : vErrors.concat(validate332.errors), errors = vErrors.length);
+                  } else {
+                    let err110 = { instancePath: instancePath + "/spec/networkPolicy/head/ingressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/head/properties/ingressRules/type", keyword: "type", params: { type: "array" } };
+                    vErrors === null ? vErrors = [err110] : vErrors.push(err110), errors++;
+                  }
+                }
+                if (data88.egressRules !== void 0) {
+                  let data91 = data88.egressRules;
+                  if (Array.isArray(data91)) {
+                    let len10 = data91.length;
+                    for (let i10 = 0; i10 < len10; i10++)
+                      validate343(data91[i10], { instancePath: instancePath + "/spec/networkPolicy/head/egressRules/" + i10, parentData: data91, parentDataProperty: i10, rootData }) || (vErrors = vErrors === null ? validate343.errors : vErrors.concat(validate343.errors), errors = vErrors.length);
+                  } else {
+                    let err111 = { instancePath: instancePath + "/spec/networkPolicy/head/egressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/head/properties/egressRules/type", keyword: "type", params: { type: "array" } };
+                    vErrors === null ? vErrors = [err111] : vErrors.push(err111), errors++;
+                  }
+                }
+              } else {
+                let err112 = { instancePath: instancePath + "/spec/networkPolicy/head", schemaPath: "#/properties/spec/properties/networkPolicy/properties/head/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err112] : vErrors.push(err112), errors++;
+              }
+            }
+            if (data86.worker !== void 0) {
+              let data93 = data86.worker;
+              if (data93 && typeof data93 == "object" && !Array.isArray(data93)) {
+                for (let key22 in data93)
+                  if (!(key22 === "ingressRules" || key22 === "egressRules")) {
+                    let err113 = { instancePath: instancePath + "/spec/networkPolicy/worker", schemaPath: "#/properties/spec/properties/networkPolicy/properties/worker/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key22 } };
+                    vErrors === null ? vErrors = [err113] : vErrors.push(err113), errors++;
+                  }
+                if (data93.ingressRules !== void 0) {
+                  let data94 = data93.ingressRules;
+                  if (Array.isArray(data94)) {
+                    let len11 = data94.length;
+                    for (let i11 = 0; i11 < len11; i11++)
+                      validate332(data94[i11], { instancePath: instancePath + "/spec/networkPolicy/worker/ingressRules/" + i11, parentData: data94, parentDataProperty: i11, rootData }) || (vErrors = vErrors === null ? validate332.errors : vErrors.concat(validate332.errors), errors = vErrors.length);
+                  } else {
+                    let err114 = { instancePath: instancePath + "/spec/networkPolicy/worker/ingressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/worker/properties/ingressRules/type", keyword: "type", params: { type: "array" } };
+                    vErrors === null ? vErrors = [err114] : vErrors.push(err114), errors++;
+                  }
+                }
+                if (data93.egressRules !== void 0) {
+                  let data96 = data93.egressRules;
+                  if (Array.isArray(data96)) {
+                    let len12 = data96.length;
+                    for (let i12 = 0; i12 < len12; i12++)
+                      validate343(data96[i12], { instancePath: instancePath + "/spec/networkPolicy/worker/egressRules/" + i12, parentData: data96, parentDataProperty: i12, rootData }) || (vErrors = vErrors === null ? validate343.errors : vErrors.concat(validate343.errors), errors = vErrors.length);
+                  } else {
+                    let err115 = { instancePath: instancePath + "/spec/networkPolicy/worker/egressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/worker/properties/egressRules/type", keyword: "type", params: { type: "array" } };
+                    vErrors === null ? vErrors = [err115] : vErrors.push(err115), errors++;
+                  }
+                }
+              } else {
+                let err116 = { instancePath: instancePath + "/spec/networkPolicy/worker", schemaPath: "#/properties/spec/properties/networkPolicy/properties/worker/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err116] : vErrors.push(err116), errors++;
+              }
+            }
+            if (data86.workerGroups !== void 0) {
+              let data98 = data86.workerGroups;
+              if (Array.isArray(data98)) {
+                let len13 = data98.length;
+                for (let i13 = 0; i13 < len13; i13++) {
+                  let data99 = data98[i13];
+                  if (data99 && typeof data99 == "object" && !Array.isArray(data99)) {
+                    if (data99.groupName === void 0) {
+                      let err117 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i13, schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/required", keyword: "required", params: { missingProperty: "groupName" } };
+                      vErrors === null ? vErrors = [err117] : vErrors.push(err117), errors++;
+                    }
+                    for (let key23 in data99)
+                      if (!(key23 === "groupName" || key23 === "ingressRules" || key23 === "egressRules")) {
+                        let err118 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i13, schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key23 } };
+                        vErrors === null ? vErrors = [err118] : vErrors.push(err118), errors++;
+                      }
+                    if (data99.groupName !== void 0 && typeof data99.groupName != "string") {
+                      let err119 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i13 + "/groupName", schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/properties/groupName/type", keyword: "type", params: { type: "string" } };
+                      vErrors === null ? vErrors = [err119] : vErrors.push(err119), errors++;
+                    }
+                    if (data99.ingressRules !== void 0) {
+                      let data101 = data99.ingressRules;
+                      if (Array.isArray(data101)) {
+                        let len14 = data101.length;
+                        for (let i14 = 0; i14 < len14; i14++)
+                          validate332(data101[i14], { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i13 + "/ingressRules/" + i14, parentData: data101, parentDataProperty: i14, rootData }) || (vErrors = vErrors === null ? validate332.errors : vErrors.concat(validate332.errors), errors = vErrors.length);
+                      } else {
+                        let err120 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i13 + "/ingressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/properties/ingressRules/type", keyword: "type", params: { type: "array" } };
+                        vErrors === null ? vErrors = [err120] : vErrors.push(err120), errors++;
+                      }
+                    }
+                    if (data99.egressRules !== void 0) {
+                      let data103 = data99.egressRules;
+                      if (Array.isArray(data103)) {
+                        let len15 = data103.length;
+                        for (let i15 = 0; i15 < len15; i15++)
+                          validate343(data103[i15], { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i13 + "/egressRules/" + i15, parentData: data103, parentDataProperty: i15, rootData }) || (vErrors = vErrors === null ? validate343.errors : vErrors.concat(validate343.errors), errors = vErrors.length);
+                      } else {
+                        let err121 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i13 + "/egressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/properties/egressRules/type", keyword: "type", params: { type: "array" } };
+                        vErrors === null ? vErrors = [err121] : vErrors.push(err121), errors++;
+                      }
+                    }
+                  } else {
+                    let err122 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i13, schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/type", keyword: "type", params: { type: "object" } };
+                    vErrors === null ? vErrors = [err122] : vErrors.push(err122), errors++;
+                  }
+                }
+                let index0 = func5(data98, ["groupName"]);
+                if (index0 >= 0) {
+                  let err123 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups", schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index0 } };
+                  vErrors === null ? vErrors = [err123] : vErrors.push(err123), errors++;
+                }
+              } else {
+                let err124 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups", schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/type", keyword: "type", params: { type: "array" } };
                 vErrors === null ? vErrors = [err124] : vErrors.push(err124), errors++;
               }
             }
           } else {
-            let err125 = { instancePath: instancePath + "/spec/upgradeStrategy", schemaPath: "#/properties/spec/properties/upgradeStrategy/type", keyword: "type", params: { type: "object" } };
+            let err125 = { instancePath: instancePath + "/spec/networkPolicy", schemaPath: "#/properties/spec/properties/networkPolicy/type", keyword: "type", params: { type: "object" } };
             vErrors === null ? vErrors = [err125] : vErrors.push(err125), errors++;
           }
         }
-        if (data12.authOptions !== void 0) {
-          let data94 = data12.authOptions;
-          if (data94 && typeof data94 == "object" && !Array.isArray(data94)) {
-            for (let key21 in data94)
-              if (!(key21 === "enableK8sTokenAuth" || key21 === "secretName" || key21 === "mode")) {
-                let err126 = { instancePath: instancePath + "/spec/authOptions", schemaPath: "#/properties/spec/properties/authOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key21 } };
+        if (data0.tlsOptions !== void 0) {
+          let data105 = data0.tlsOptions;
+          if (data105 && typeof data105 == "object" && !Array.isArray(data105)) {
+            for (let key24 in data105)
+              if (key24 !== "enabled") {
+                let err126 = { instancePath: instancePath + "/spec/tlsOptions", schemaPath: "#/properties/spec/properties/tlsOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key24 } };
                 vErrors === null ? vErrors = [err126] : vErrors.push(err126), errors++;
               }
-            if (data94.enableK8sTokenAuth !== void 0 && typeof data94.enableK8sTokenAuth != "boolean") {
-              let err127 = { instancePath: instancePath + "/spec/authOptions/enableK8sTokenAuth", schemaPath: "#/properties/spec/properties/authOptions/properties/enableK8sTokenAuth/type", keyword: "type", params: { type: "boolean" } };
+            if (data105.enabled !== void 0 && typeof data105.enabled != "boolean") {
+              let err127 = { instancePath: instancePath + "/spec/tlsOptions/enabled", schemaPath: "#/properties/spec/properties/tlsOptions/properties/enabled/type", keyword: "type", params: { type: "boolean" } };
               vErrors === null ? vErrors = [err127] : vErrors.push(err127), errors++;
             }
-            if (data94.secretName !== void 0 && typeof data94.secretName != "string") {
-              let err128 = { instancePath: instancePath + "/spec/authOptions/secretName", schemaPath: "#/properties/spec/properties/authOptions/properties/secretName/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err128] : vErrors.push(err128), errors++;
-            }
-            if (data94.mode !== void 0) {
-              let data97 = data94.mode;
-              if (typeof data97 != "string") {
-                let err129 = { instancePath: instancePath + "/spec/authOptions/mode", schemaPath: "#/properties/spec/properties/authOptions/properties/mode/type", keyword: "type", params: { type: "string" } };
+          } else {
+            let err128 = { instancePath: instancePath + "/spec/tlsOptions", schemaPath: "#/properties/spec/properties/tlsOptions/type", keyword: "type", params: { type: "object" } };
+            vErrors === null ? vErrors = [err128] : vErrors.push(err128), errors++;
+          }
+        }
+        if (data0.historyServerOptions !== void 0) {
+          let data107 = data0.historyServerOptions;
+          if (data107 && typeof data107 == "object" && !Array.isArray(data107)) {
+            for (let key25 in data107)
+              if (key25 !== "collectorOptions") {
+                let err129 = { instancePath: instancePath + "/spec/historyServerOptions", schemaPath: "#/properties/spec/properties/historyServerOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key25 } };
                 vErrors === null ? vErrors = [err129] : vErrors.push(err129), errors++;
               }
-              if (!(data97 === "disabled" || data97 === "token")) {
-                let err130 = { instancePath: instancePath + "/spec/authOptions/mode", schemaPath: "#/properties/spec/properties/authOptions/properties/mode/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.authOptions.properties.mode.enum } };
-                vErrors === null ? vErrors = [err130] : vErrors.push(err130), errors++;
-              }
-            }
-          } else {
-            let err131 = { instancePath: instancePath + "/spec/authOptions", schemaPath: "#/properties/spec/properties/authOptions/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err131] : vErrors.push(err131), errors++;
-          }
-        }
-        if (data12.networkPolicy !== void 0) {
-          let data98 = data12.networkPolicy;
-          if (data98 && typeof data98 == "object" && !Array.isArray(data98)) {
-            data98.mode === void 0 && (data98.mode = "DenyAll");
-            for (let key22 in data98)
-              if (!(key22 === "mode" || key22 === "head" || key22 === "worker" || key22 === "workerGroups")) {
-                let err132 = { instancePath: instancePath + "/spec/networkPolicy", schemaPath: "#/properties/spec/properties/networkPolicy/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key22 } };
-                vErrors === null ? vErrors = [err132] : vErrors.push(err132), errors++;
-              }
-            let data99 = data98.mode;
-            if (typeof data99 != "string") {
-              let err133 = { instancePath: instancePath + "/spec/networkPolicy/mode", schemaPath: "#/properties/spec/properties/networkPolicy/properties/mode/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err133] : vErrors.push(err133), errors++;
-            }
-            if (!(data99 === "DenyAll" || data99 === "DenyAllIngress" || data99 === "DenyAllEgress")) {
-              let err134 = { instancePath: instancePath + "/spec/networkPolicy/mode", schemaPath: "#/properties/spec/properties/networkPolicy/properties/mode/enum", keyword: "enum", params: { allowedValues: schema6.properties.spec.properties.networkPolicy.properties.mode.enum } };
-              vErrors === null ? vErrors = [err134] : vErrors.push(err134), errors++;
-            }
-            if (data98.head !== void 0) {
-              let data100 = data98.head;
-              if (data100 && typeof data100 == "object" && !Array.isArray(data100)) {
-                for (let key23 in data100)
-                  if (!(key23 === "ingressRules" || key23 === "egressRules")) {
-                    let err135 = { instancePath: instancePath + "/spec/networkPolicy/head", schemaPath: "#/properties/spec/properties/networkPolicy/properties/head/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key23 } };
-                    vErrors === null ? vErrors = [err135] : vErrors.push(err135), errors++;
+            if (data107.collectorOptions !== void 0) {
+              let data108 = data107.collectorOptions;
+              if (data108 && typeof data108 == "object" && !Array.isArray(data108)) {
+                for (let key26 in data108)
+                  if (!(key26 === "image" || key26 === "imagePullPolicy" || key26 === "resources" || key26 === "env")) {
+                    let err130 = { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions", schemaPath: "#/properties/spec/properties/historyServerOptions/properties/collectorOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key26 } };
+                    vErrors === null ? vErrors = [err130] : vErrors.push(err130), errors++;
                   }
-                if (data100.ingressRules !== void 0) {
-                  let data101 = data100.ingressRules;
-                  if (Array.isArray(data101)) {
-                    let len10 = data101.length;
-                    for (let i10 = 0; i10 < len10; i10++)
-                      validate332(data101[i10], { instancePath: instancePath + "/spec/networkPolicy/head/ingressRules/" + i10, parentData: data101, parentDataProperty: i10, rootData }) || (vErrors = vErrors === null ? validate332.errors : vErrors.concat(validate332.errors), errors = vErrors.length);
-                  } else {
-                    let err136 = { instancePath: instancePath + "/spec/networkPolicy/head/ingressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/head/properties/ingressRules/type", keyword: "type", params: { type: "array" } };
-                    vErrors === null ? vErrors = [err136] : vErrors.push(err136), errors++;
-                  }
+                if (data108.image !== void 0 && typeof data108.image != "string") {
+                  let err131 = { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions/image", schemaPath: "#/properties/spec/properties/historyServerOptions/properties/collectorOptions/properties/image/type", keyword: "type", params: { type: "string" } };
+                  vErrors === null ? vErrors = [err131] : vErrors.push(err131), errors++;
                 }
-                if (data100.egressRules !== void 0) {
-                  let data103 = data100.egressRules;
-                  if (Array.isArray(data103)) {
-                    let len11 = data103.length;
-                    for (let i11 = 0; i11 < len11; i11++)
-                      validate343(data103[i11], { instancePath: instancePath + "/spec/networkPolicy/head/egressRules/" + i11, parentData: data103, parentDataProperty: i11, rootData }) || (vErrors = vErrors === null ? validate343.errors : vErrors.concat(validate343.errors), errors = vErrors.length);
+                if (data108.imagePullPolicy !== void 0 && typeof data108.imagePullPolicy != "string") {
+                  let err132 = { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions/imagePullPolicy", schemaPath: "#/properties/spec/properties/historyServerOptions/properties/collectorOptions/properties/imagePullPolicy/type", keyword: "type", params: { type: "string" } };
+                  vErrors === null ? vErrors = [err132] : vErrors.push(err132), errors++;
+                }
+                if (data108.resources !== void 0 && (validate109(data108.resources, { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions/resources", parentData: data108, parentDataProperty: "resources", rootData }) || (vErrors = vErrors === null ? validate109.errors : vErrors.concat(validate109.errors), errors = vErrors.length)), data108.env !== void 0) {
+                  let data112 = data108.env;
+                  if (Array.isArray(data112)) {
+                    let len16 = data112.length;
+                    for (let i16 = 0; i16 < len16; i16++)
+                      validate57(data112[i16], { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions/env/" + i16, parentData: data112, parentDataProperty: i16, rootData }) || (vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors), errors = vErrors.length);
                   } else {
-                    let err137 = { instancePath: instancePath + "/spec/networkPolicy/head/egressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/head/properties/egressRules/type", keyword: "type", params: { type: "array" } };
-                    vErrors === null ? vErrors = [err137] : vErrors.push(err137), errors++;
+                    let err133 = { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions/env", schemaPath: "#/properties/spec/properties/historyServerOptions/properties/collectorOptions/properties/env/type", keyword: "type", params: { type: "array" } };
+                    vErrors === null ? vErrors = [err133] : vErrors.push(err133), errors++;
                   }
                 }
               } else {
-                let err138 = { instancePath: instancePath + "/spec/networkPolicy/head", schemaPath: "#/properties/spec/properties/networkPolicy/properties/head/type", keyword: "type", params: { type: "object" } };
-                vErrors === null ? vErrors = [err138] : vErrors.push(err138), errors++;
-              }
-            }
-            if (data98.worker !== void 0) {
-              let data105 = data98.worker;
-              if (data105 && typeof data105 == "object" && !Array.isArray(data105)) {
-                for (let key24 in data105)
-                  if (!(key24 === "ingressRules" || key24 === "egressRules")) {
-                    let err139 = { instancePath: instancePath + "/spec/networkPolicy/worker", schemaPath: "#/properties/spec/properties/networkPolicy/properties/worker/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key24 } };
-                    vErrors === null ? vErrors = [err139] : vErrors.push(err139), errors++;
-                  }
-                if (data105.ingressRules !== void 0) {
-                  let data106 = data105.ingressRules;
-                  if (Array.isArray(data106)) {
-                    let len12 = data106.length;
-                    for (let i12 = 0; i12 < len12; i12++)
-                      validate332(data106[i12], { instancePath: instancePath + "/spec/networkPolicy/worker/ingressRules/" + i12, parentData: data106, parentDataProperty: i12, rootData }) || (vErrors = vErrors === null ? validate332.errors : vErrors.concat(validate332.errors), errors = vErrors.length);
-                  } else {
-                    let err140 = { instancePath: instancePath + "/spec/networkPolicy/worker/ingressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/worker/properties/ingressRules/type", keyword: "type", params: { type: "array" } };
-                    vErrors === null ? vErrors = [err140] : vErrors.push(err140), errors++;
-                  }
-                }
-                if (data105.egressRules !== void 0) {
-                  let data108 = data105.egressRules;
-                  if (Array.isArray(data108)) {
-                    let len13 = data108.length;
-                    for (let i13 = 0; i13 < len13; i13++)
-                      validate343(data108[i13], { instancePath: instancePath + "/spec/networkPolicy/worker/egressRules/" + i13, parentData: data108, parentDataProperty: i13, rootData }) || (vErrors = vErrors === null ? validate343.errors : vErrors.concat(validate343.errors), errors = vErrors.length);
-                  } else {
-                    let err141 = { instancePath: instancePath + "/spec/networkPolicy/worker/egressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/worker/properties/egressRules/type", keyword: "type", params: { type: "array" } };
-                    vErrors === null ? vErrors = [err141] : vErrors.push(err141), errors++;
-                  }
-                }
-              } else {
-                let err142 = { instancePath: instancePath + "/spec/networkPolicy/worker", schemaPath: "#/properties/spec/properties/networkPolicy/properties/worker/type", keyword: "type", params: { type: "object" } };
-                vErrors === null ? vErrors = [err142] : vErrors.push(err142), errors++;
-              }
-            }
-            if (data98.workerGroups !== void 0) {
-              let data110 = data98.workerGroups;
-              if (Array.isArray(data110)) {
-                let len14 = data110.length;
-                for (let i14 = 0; i14 < len14; i14++) {
-                  let data111 = data110[i14];
-                  if (data111 && typeof data111 == "object" && !Array.isArray(data111)) {
-                    if (data111.groupName === void 0) {
-                      let err143 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i14, schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/required", keyword: "required", params: { missingProperty: "groupName" } };
-                      vErrors === null ? vErrors = [err143] : vErrors.push(err143), errors++;
-                    }
-                    for (let key25 in data111)
-                      if (!(key25 === "groupName" || key25 === "ingressRules" || key25 === "egressRules")) {
-                        let err144 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i14, schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key25 } };
-                        vErrors === null ? vErrors = [err144] : vErrors.push(err144), errors++;
-                      }
-                    if (data111.groupName !== void 0 && typeof data111.groupName != "string") {
-                      let err145 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i14 + "/groupName", schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/properties/groupName/type", keyword: "type", params: { type: "string" } };
-                      vErrors === null ? vErrors = [err145] : vErrors.push(err145), errors++;
-                    }
-                    if (data111.ingressRules !== void 0) {
-                      let data113 = data111.ingressRules;
-                      if (Array.isArray(data113)) {
-                        let len15 = data113.length;
-                        for (let i15 = 0; i15 < len15; i15++)
-                          validate332(data113[i15], { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i14 + "/ingressRules/" + i15, parentData: data113, parentDataProperty: i15, rootData }) || (vErrors = vErrors === null ? validate332.errors : vErrors.concat(validate332.errors), errors = vErrors.length);
-                      } else {
-                        let err146 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i14 + "/ingressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/properties/ingressRules/type", keyword: "type", params: { type: "array" } };
-                        vErrors === null ? vErrors = [err146] : vErrors.push(err146), errors++;
-                      }
-                    }
-                    if (data111.egressRules !== void 0) {
-                      let data115 = data111.egressRules;
-                      if (Array.isArray(data115)) {
-                        let len16 = data115.length;
-                        for (let i16 = 0; i16 < len16; i16++)
-                          validate343(data115[i16], { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i14 + "/egressRules/" + i16, parentData: data115, parentDataProperty: i16, rootData }) || (vErrors = vErrors === null ? validate343.errors : vErrors.concat(validate343.errors), errors = vErrors.length);
-                      } else {
-                        let err147 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i14 + "/egressRules", schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/properties/egressRules/type", keyword: "type", params: { type: "array" } };
-                        vErrors === null ? vErrors = [err147] : vErrors.push(err147), errors++;
-                      }
-                    }
-                  } else {
-                    let err148 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups/" + i14, schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/items/type", keyword: "type", params: { type: "object" } };
-                    vErrors === null ? vErrors = [err148] : vErrors.push(err148), errors++;
-                  }
-                }
-                let index0 = func5(data110, ["groupName"]);
-                if (index0 >= 0) {
-                  let err149 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups", schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index0 } };
-                  vErrors === null ? vErrors = [err149] : vErrors.push(err149), errors++;
-                }
-              } else {
-                let err150 = { instancePath: instancePath + "/spec/networkPolicy/workerGroups", schemaPath: "#/properties/spec/properties/networkPolicy/properties/workerGroups/type", keyword: "type", params: { type: "array" } };
-                vErrors === null ? vErrors = [err150] : vErrors.push(err150), errors++;
+                let err134 = { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions", schemaPath: "#/properties/spec/properties/historyServerOptions/properties/collectorOptions/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err134] : vErrors.push(err134), errors++;
               }
             }
           } else {
-            let err151 = { instancePath: instancePath + "/spec/networkPolicy", schemaPath: "#/properties/spec/properties/networkPolicy/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err151] : vErrors.push(err151), errors++;
-          }
-        }
-        if (data12.tlsOptions !== void 0) {
-          let data117 = data12.tlsOptions;
-          if (data117 && typeof data117 == "object" && !Array.isArray(data117)) {
-            for (let key26 in data117)
-              if (key26 !== "enabled") {
-                let err152 = { instancePath: instancePath + "/spec/tlsOptions", schemaPath: "#/properties/spec/properties/tlsOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key26 } };
-                vErrors === null ? vErrors = [err152] : vErrors.push(err152), errors++;
-              }
-            if (data117.enabled !== void 0 && typeof data117.enabled != "boolean") {
-              let err153 = { instancePath: instancePath + "/spec/tlsOptions/enabled", schemaPath: "#/properties/spec/properties/tlsOptions/properties/enabled/type", keyword: "type", params: { type: "boolean" } };
-              vErrors === null ? vErrors = [err153] : vErrors.push(err153), errors++;
-            }
-          } else {
-            let err154 = { instancePath: instancePath + "/spec/tlsOptions", schemaPath: "#/properties/spec/properties/tlsOptions/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err154] : vErrors.push(err154), errors++;
-          }
-        }
-        if (data12.historyServerOptions !== void 0) {
-          let data119 = data12.historyServerOptions;
-          if (data119 && typeof data119 == "object" && !Array.isArray(data119)) {
-            for (let key27 in data119)
-              if (key27 !== "collectorOptions") {
-                let err155 = { instancePath: instancePath + "/spec/historyServerOptions", schemaPath: "#/properties/spec/properties/historyServerOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key27 } };
-                vErrors === null ? vErrors = [err155] : vErrors.push(err155), errors++;
-              }
-            if (data119.collectorOptions !== void 0) {
-              let data120 = data119.collectorOptions;
-              if (data120 && typeof data120 == "object" && !Array.isArray(data120)) {
-                for (let key28 in data120)
-                  if (!(key28 === "image" || key28 === "imagePullPolicy" || key28 === "resources" || key28 === "env")) {
-                    let err156 = { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions", schemaPath: "#/properties/spec/properties/historyServerOptions/properties/collectorOptions/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key28 } };
-                    vErrors === null ? vErrors = [err156] : vErrors.push(err156), errors++;
-                  }
-                if (data120.image !== void 0 && typeof data120.image != "string") {
-                  let err157 = { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions/image", schemaPath: "#/properties/spec/properties/historyServerOptions/properties/collectorOptions/properties/image/type", keyword: "type", params: { type: "string" } };
-                  vErrors === null ? vErrors = [err157] : vErrors.push(err157), errors++;
-                }
-                if (data120.imagePullPolicy !== void 0 && typeof data120.imagePullPolicy != "string") {
-                  let err158 = { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions/imagePullPolicy", schemaPath: "#/properties/spec/properties/historyServerOptions/properties/collectorOptions/properties/imagePullPolicy/type", keyword: "type", params: { type: "string" } };
-                  vErrors === null ? vErrors = [err158] : vErrors.push(err158), errors++;
-                }
-                if (data120.resources !== void 0 && (validate109(data120.resources, { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions/resources", parentData: data120, parentDataProperty: "resources", rootData }) || (vErrors = vErrors === null ? validate109.errors : vErrors.concat(validate109.errors), errors = vErrors.length)), data120.env !== void 0) {
-                  let data124 = data120.env;
-                  if (Array.isArray(data124)) {
-                    let len17 = data124.length;
-                    for (let i17 = 0; i17 < len17; i17++)
-                      validate57(data124[i17], { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions/env/" + i17, parentData: data124, parentDataProperty: i17, rootData }) || (vErrors = vErrors === null ? validate57.errors : vErrors.concat(validate57.errors), errors = vErrors.length);
-                  } else {
-                    let err159 = { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions/env", schemaPath: "#/properties/spec/properties/historyServerOptions/properties/collectorOptions/properties/env/type", keyword: "type", params: { type: "array" } };
-                    vErrors === null ? vErrors = [err159] : vErrors.push(err159), errors++;
-                  }
-                }
-              } else {
-                let err160 = { instancePath: instancePath + "/spec/historyServerOptions/collectorOptions", schemaPath: "#/properties/spec/properties/historyServerOptions/properties/collectorOptions/type", keyword: "type", params: { type: "object" } };
-                vErrors === null ? vErrors = [err160] : vErrors.push(err160), errors++;
-              }
-            }
-          } else {
-            let err161 = { instancePath: instancePath + "/spec/historyServerOptions", schemaPath: "#/properties/spec/properties/historyServerOptions/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err161] : vErrors.push(err161), errors++;
+            let err135 = { instancePath: instancePath + "/spec/historyServerOptions", schemaPath: "#/properties/spec/properties/historyServerOptions/type", keyword: "type", params: { type: "object" } };
+            vErrors === null ? vErrors = [err135] : vErrors.push(err135), errors++;
           }
         }
       } else {
-        let err162 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/type", keyword: "type", params: { type: "object" } };
-        vErrors === null ? vErrors = [err162] : vErrors.push(err162), errors++;
+        let err136 = { instancePath: instancePath + "/spec", schemaPath: "#/properties/spec/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err136] : vErrors.push(err136), errors++;
       }
     }
-    if (data.status !== void 0) {
-      let data126 = data.status;
-      if (data126 && typeof data126 == "object" && !Array.isArray(data126)) {
-        for (let key29 in data126)
-          if (!func2.call(schema6.properties.status.properties, key29)) {
-            let err163 = { instancePath: instancePath + "/status", schemaPath: "#/properties/status/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key29 } };
-            vErrors === null ? vErrors = [err163] : vErrors.push(err163), errors++;
+    if (data.apiVersion !== void 0 && typeof data.apiVersion != "string") {
+      let err137 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err137] : vErrors.push(err137), errors++;
+    }
+    if (data.kind !== void 0 && typeof data.kind != "string") {
+      let err138 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/type", keyword: "type", params: { type: "string" } };
+      vErrors === null ? vErrors = [err138] : vErrors.push(err138), errors++;
+    }
+    if (data.metadata !== void 0) {
+      let data116 = data.metadata;
+      if (data116 && typeof data116 == "object" && !Array.isArray(data116)) {
+        for (let key27 in data116)
+          if (!func2.call(schema6.properties.metadata.properties, key27)) {
+            let err139 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key27 } };
+            vErrors === null ? vErrors = [err139] : vErrors.push(err139), errors++;
           }
-        if (data126.state !== void 0 && typeof data126.state != "string") {
-          let err164 = { instancePath: instancePath + "/status/state", schemaPath: "#/properties/status/properties/state/type", keyword: "type", params: { type: "string" } };
-          vErrors === null ? vErrors = [err164] : vErrors.push(err164), errors++;
+        if (data116.name !== void 0 && typeof data116.name != "string") {
+          let err140 = { instancePath: instancePath + "/metadata/name", schemaPath: "#/properties/metadata/properties/name/type", keyword: "type", params: { type: "string" } };
+          vErrors === null ? vErrors = [err140] : vErrors.push(err140), errors++;
         }
-        if (data126.reason !== void 0 && typeof data126.reason != "string") {
-          let err165 = { instancePath: instancePath + "/status/reason", schemaPath: "#/properties/status/properties/reason/type", keyword: "type", params: { type: "string" } };
-          vErrors === null ? vErrors = [err165] : vErrors.push(err165), errors++;
+        if (data116.generateName !== void 0 && typeof data116.generateName != "string") {
+          let err141 = { instancePath: instancePath + "/metadata/generateName", schemaPath: "#/properties/metadata/properties/generateName/type", keyword: "type", params: { type: "string" } };
+          vErrors === null ? vErrors = [err141] : vErrors.push(err141), errors++;
         }
-        if (data126.conditions !== void 0) {
-          let data129 = data126.conditions;
-          if (Array.isArray(data129)) {
-            let len18 = data129.length;
+        if (data116.namespace !== void 0 && typeof data116.namespace != "string") {
+          let err142 = { instancePath: instancePath + "/metadata/namespace", schemaPath: "#/properties/metadata/properties/namespace/type", keyword: "type", params: { type: "string" } };
+          vErrors === null ? vErrors = [err142] : vErrors.push(err142), errors++;
+        }
+        if (data116.labels !== void 0) {
+          let data120 = data116.labels;
+          if (data120 && typeof data120 == "object" && !Array.isArray(data120)) {
+            for (let key28 in data120)
+              if (typeof data120[key28] != "string") {
+                let err143 = { instancePath: instancePath + "/metadata/labels/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/metadata/properties/labels/additionalProperties/type", keyword: "type", params: { type: "string" } };
+                vErrors === null ? vErrors = [err143] : vErrors.push(err143), errors++;
+              }
+          } else {
+            let err144 = { instancePath: instancePath + "/metadata/labels", schemaPath: "#/properties/metadata/properties/labels/type", keyword: "type", params: { type: "object" } };
+            vErrors === null ? vErrors = [err144] : vErrors.push(err144), errors++;
+          }
+        }
+        if (data116.annotations !== void 0) {
+          let data122 = data116.annotations;
+          if (data122 && typeof data122 == "object" && !Array.isArray(data122)) {
+            for (let key29 in data122)
+              if (typeof data122[key29] != "string") {
+                let err145 = { instancePath: instancePath + "/metadata/annotations/" + key29.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/metadata/properties/annotations/additionalProperties/type", keyword: "type", params: { type: "string" } };
+                vErrors === null ? vErrors = [err145] : vErrors.push(err145), errors++;
+              }
+          } else {
+            let err146 = { instancePath: instancePath + "/metadata/annotations", schemaPath: "#/properties/metadata/properties/annotations/type", keyword: "type", params: { type: "object" } };
+            vErrors === null ? vErrors = [err146] : vErrors.push(err146), errors++;
+          }
+        }
+        if (data116.finalizers !== void 0) {
+          let data124 = data116.finalizers;
+          if (Array.isArray(data124)) {
+            let len17 = data124.length;
+            for (let i17 = 0; i17 < len17; i17++)
+              if (typeof data124[i17] != "string") {
+                let err147 = { instancePath: instancePath + "/metadata/finalizers/" + i17, schemaPath: "#/properties/metadata/properties/finalizers/items/type", keyword: "type", params: { type: "string" } };
+                vErrors === null ? vErrors = [err147] : vErrors.push(err147), errors++;
+              }
+          } else {
+            let err148 = { instancePath: instancePath + "/metadata/finalizers", schemaPath: "#/properties/metadata/properties/finalizers/type", keyword: "type", params: { type: "array" } };
+            vErrors === null ? vErrors = [err148] : vErrors.push(err148), errors++;
+          }
+        }
+        if (data116.ownerReferences !== void 0) {
+          let data126 = data116.ownerReferences;
+          if (Array.isArray(data126)) {
+            let len18 = data126.length;
             for (let i18 = 0; i18 < len18; i18++) {
-              let data130 = data129[i18];
-              if (data130 && typeof data130 == "object" && !Array.isArray(data130)) {
-                if (data130.type === void 0) {
-                  let err166 = { instancePath: instancePath + "/status/conditions/" + i18, schemaPath: "#/properties/status/properties/conditions/items/required", keyword: "required", params: { missingProperty: "type" } };
-                  vErrors === null ? vErrors = [err166] : vErrors.push(err166), errors++;
-                }
-                if (data130.status === void 0) {
-                  let err167 = { instancePath: instancePath + "/status/conditions/" + i18, schemaPath: "#/properties/status/properties/conditions/items/required", keyword: "required", params: { missingProperty: "status" } };
-                  vErrors === null ? vErrors = [err167] : vErrors.push(err167), errors++;
-                }
-                if (data130.reason === void 0) {
-                  let err168 = { instancePath: instancePath + "/status/conditions/" + i18, schemaPath: "#/properties/status/properties/conditions/items/required", keyword: "required", params: { missingProperty: "reason" } };
-                  vErrors === null ? vErrors = [err168] : vErrors.push(err168), errors++;
-                }
-                if (data130.message === void 0) {
-                  let err169 = { instancePath: instancePath + "/status/conditions/" + i18, schemaPath: "#/properties/status/properties/conditions/items/required", keyword: "required", params: { missingProperty: "message" } };
-                  vErrors === null ? vErrors = [err169] : vErrors.push(err169), errors++;
-                }
-                if (data130.lastTransitionTime === void 0) {
-                  let err170 = { instancePath: instancePath + "/status/conditions/" + i18, schemaPath: "#/properties/status/properties/conditions/items/required", keyword: "required", params: { missingProperty: "lastTransitionTime" } };
-                  vErrors === null ? vErrors = [err170] : vErrors.push(err170), errors++;
-                }
-                for (let key30 in data130)
-                  if (!(key30 === "type" || key30 === "status" || key30 === "reason" || key30 === "message" || key30 === "lastTransitionTime" || key30 === "observedGeneration")) {
-                    let err171 = { instancePath: instancePath + "/status/conditions/" + i18, schemaPath: "#/properties/status/properties/conditions/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key30 } };
-                    vErrors === null ? vErrors = [err171] : vErrors.push(err171), errors++;
-                  }
-                if (data130.type !== void 0) {
-                  let data131 = data130.type;
-                  if (typeof data131 == "string") {
-                    if (func38(data131) > 316) {
-                      let err172 = { instancePath: instancePath + "/status/conditions/" + i18 + "/type", schemaPath: "#/properties/status/properties/conditions/items/properties/type/maxLength", keyword: "maxLength", params: { limit: 316 } };
-                      vErrors === null ? vErrors = [err172] : vErrors.push(err172), errors++;
-                    }
-                    if (!pattern2.test(data131)) {
-                      let err173 = { instancePath: instancePath + "/status/conditions/" + i18 + "/type", schemaPath: "#/properties/status/properties/conditions/items/properties/type/pattern", keyword: "pattern", params: { pattern: "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$" } };
-                      vErrors === null ? vErrors = [err173] : vErrors.push(err173), errors++;
-                    }
-                  } else {
-                    let err174 = { instancePath: instancePath + "/status/conditions/" + i18 + "/type", schemaPath: "#/properties/status/properties/conditions/items/properties/type/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err174] : vErrors.push(err174), errors++;
-                  }
-                }
-                if (data130.status !== void 0) {
-                  let data132 = data130.status;
-                  if (typeof data132 != "string") {
-                    let err175 = { instancePath: instancePath + "/status/conditions/" + i18 + "/status", schemaPath: "#/properties/status/properties/conditions/items/properties/status/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err175] : vErrors.push(err175), errors++;
-                  }
-                  if (!(data132 === "True" || data132 === "False" || data132 === "Unknown")) {
-                    let err176 = { instancePath: instancePath + "/status/conditions/" + i18 + "/status", schemaPath: "#/properties/status/properties/conditions/items/properties/status/enum", keyword: "enum", params: { allowedValues: schema6.properties.status.properties.conditions.items.properties.status.enum } };
-                    vErrors === null ? vErrors = [err176] : vErrors.push(err176), errors++;
-                  }
-                }
-                if (data130.reason !== void 0) {
-                  let data133 = data130.reason;
-                  if (typeof data133 == "string") {
-                    if (func38(data133) > 1024) {
-                      let err177 = { instancePath: instancePath + "/status/conditions/" + i18 + "/reason", schemaPath: "#/properties/status/properties/conditions/items/properties/reason/maxLength", keyword: "maxLength", params: { limit: 1024 } };
-                      vErrors === null ? vErrors = [err177] : vErrors.push(err177), errors++;
-                    }
-                    if (func38(data133) < 1) {
-                      let err178 = { instancePath: instancePath + "/status/conditions/" + i18 + "/reason", schemaPath: "#/properties/status/properties/conditions/items/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } };
-                      vErrors === null ? vErrors = [err178] : vErrors.push(err178), errors++;
-                    }
-                    if (!pattern3.test(data133)) {
-                      let err179 = { instancePath: instancePath + "/status/conditions/" + i18 + "/reason", schemaPath: "#/properties/status/properties/conditions/items/properties/reason/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$" } };
-                      vErrors === null ? vErrors = [err179] : vErrors.push(err179), errors++;
-                    }
-                  } else {
-                    let err180 = { instancePath: instancePath + "/status/conditions/" + i18 + "/reason", schemaPath: "#/properties/status/properties/conditions/items/properties/reason/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err180] : vErrors.push(err180), errors++;
-                  }
-                }
-                if (data130.message !== void 0) {
-                  let data134 = data130.message;
-                  if (typeof data134 == "string") {
-                    if (func38(data134) > 32768) {
-                      let err181 = { instancePath: instancePath + "/status/conditions/" + i18 + "/message", schemaPath: "#/properties/status/properties/conditions/items/properties/message/maxLength", keyword: "maxLength", params: { limit: 32768 } };
-                      vErrors === null ? vErrors = [err181] : vErrors.push(err181), errors++;
-                    }
-                  } else {
-                    let err182 = { instancePath: instancePath + "/status/conditions/" + i18 + "/message", schemaPath: "#/properties/status/properties/conditions/items/properties/message/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err182] : vErrors.push(err182), errors++;
-                  }
-                }
-                if (data130.lastTransitionTime !== void 0) {
-                  let data135 = data130.lastTransitionTime;
-                  if (typeof data135 == "string") {
-                    if (!formats0.test(data135)) {
-                      let err183 = { instancePath: instancePath + "/status/conditions/" + i18 + "/lastTransitionTime", schemaPath: "#/properties/status/properties/conditions/items/properties/lastTransitionTime/format", keyword: "format", params: { format: "date-time" } };
-                      vErrors === null ? vErrors = [err183] : vErrors.push(err183), errors++;
-                    }
-                  } else {
-                    let err184 = { instancePath: instancePath + "/status/conditions/" + i18 + "/lastTransitionTime", schemaPath: "#/properties/status/properties/conditions/items/properties/lastTransitionTime/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err184] : vErrors.push(err184), errors++;
-                  }
-                }
-                if (data130.observedGeneration !== void 0) {
-                  let data136 = data130.observedGeneration;
-                  if (!(typeof data136 == "number" && !(data136 % 1) && !isNaN(data136))) {
-                    let err185 = { instancePath: instancePath + "/status/conditions/" + i18 + "/observedGeneration", schemaPath: "#/properties/status/properties/conditions/items/properties/observedGeneration/type", keyword: "type", params: { type: "integer" } };
-                    vErrors === null ? vErrors = [err185] : vErrors.push(err185), errors++;
-                  }
-                  if (typeof data136 == "number" && (data136 < 0 || isNaN(data136))) {
-                    let err186 = { instancePath: instancePath + "/status/conditions/" + i18 + "/observedGeneration", schemaPath: "#/properties/status/properties/conditions/items/properties/observedGeneration/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
-                    vErrors === null ? vErrors = [err186] : vErrors.push(err186), errors++;
-                  }
-                }
-              } else {
-                let err187 = { instancePath: instancePath + "/status/conditions/" + i18, schemaPath: "#/properties/status/properties/conditions/items/type", keyword: "type", params: { type: "object" } };
-                vErrors === null ? vErrors = [err187] : vErrors.push(err187), errors++;
+              let data127 = data126[i18];
+              if (!(data127 && typeof data127 == "object" && !Array.isArray(data127))) {
+                let err149 = { instancePath: instancePath + "/metadata/ownerReferences/" + i18, schemaPath: "#/properties/metadata/properties/ownerReferences/items/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err149] : vErrors.push(err149), errors++;
               }
-            }
-            let index1 = func5(data129, ["type"]);
-            if (index1 >= 0) {
-              let err188 = { instancePath: instancePath + "/status/conditions", schemaPath: "#/properties/status/properties/conditions/x-kubernetes-list-map-keys", keyword: "x-kubernetes-list-map-keys", params: { index: index1 } };
-              vErrors === null ? vErrors = [err188] : vErrors.push(err188), errors++;
             }
           } else {
-            let err189 = { instancePath: instancePath + "/status/conditions", schemaPath: "#/properties/status/properties/conditions/type", keyword: "type", params: { type: "array" } };
-            vErrors === null ? vErrors = [err189] : vErrors.push(err189), errors++;
+            let err150 = { instancePath: instancePath + "/metadata/ownerReferences", schemaPath: "#/properties/metadata/properties/ownerReferences/type", keyword: "type", params: { type: "array" } };
+            vErrors === null ? vErrors = [err150] : vErrors.push(err150), errors++;
           }
         }
-        if (data126.observedGeneration !== void 0) {
-          let data137 = data126.observedGeneration;
-          if (!(typeof data137 == "number" && !(data137 % 1) && !isNaN(data137))) {
-            let err190 = { instancePath: instancePath + "/status/observedGeneration", schemaPath: "#/properties/status/properties/observedGeneration/type", keyword: "type", params: { type: "integer" } };
-            vErrors === null ? vErrors = [err190] : vErrors.push(err190), errors++;
-          }
-        }
-        if (data126.desiredWorkerReplicas !== void 0) {
-          let data138 = data126.desiredWorkerReplicas;
-          if (!(typeof data138 == "number" && !(data138 % 1) && !isNaN(data138))) {
-            let err191 = { instancePath: instancePath + "/status/desiredWorkerReplicas", schemaPath: "#/properties/status/properties/desiredWorkerReplicas/type", keyword: "type", params: { type: "integer" } };
-            vErrors === null ? vErrors = [err191] : vErrors.push(err191), errors++;
-          }
-          if (typeof data138 == "number") {
-            if (data138 > 2147483647 || isNaN(data138)) {
-              let err192 = { instancePath: instancePath + "/status/desiredWorkerReplicas", schemaPath: "#/properties/status/properties/desiredWorkerReplicas/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-              vErrors === null ? vErrors = [err192] : vErrors.push(err192), errors++;
-            }
-            if (data138 < -2147483648 || isNaN(data138)) {
-              let err193 = { instancePath: instancePath + "/status/desiredWorkerReplicas", schemaPath: "#/properties/status/properties/desiredWorkerReplicas/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-              vErrors === null ? vErrors = [err193] : vErrors.push(err193), errors++;
-            }
-          }
-        }
-        if (data126.minWorkerReplicas !== void 0) {
-          let data139 = data126.minWorkerReplicas;
-          if (!(typeof data139 == "number" && !(data139 % 1) && !isNaN(data139))) {
-            let err194 = { instancePath: instancePath + "/status/minWorkerReplicas", schemaPath: "#/properties/status/properties/minWorkerReplicas/type", keyword: "type", params: { type: "integer" } };
-            vErrors === null ? vErrors = [err194] : vErrors.push(err194), errors++;
-          }
-          if (typeof data139 == "number") {
-            if (data139 > 2147483647 || isNaN(data139)) {
-              let err195 = { instancePath: instancePath + "/status/minWorkerReplicas", schemaPath: "#/properties/status/properties/minWorkerReplicas/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-              vErrors === null ? vErrors = [err195] : vErrors.push(err195), errors++;
-            }
-            if (data139 < -2147483648 || isNaN(data139)) {
-              let err196 = { instancePath: instancePath + "/status/minWorkerReplicas", schemaPath: "#/properties/status/properties/minWorkerReplicas/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-              vErrors === null ? vErrors = [err196] : vErrors.push(err196), errors++;
-            }
-          }
-        }
-        if (data126.maxWorkerReplicas !== void 0) {
-          let data140 = data126.maxWorkerReplicas;
-          if (!(typeof data140 == "number" && !(data140 % 1) && !isNaN(data140))) {
-            let err197 = { instancePath: instancePath + "/status/maxWorkerReplicas", schemaPath: "#/properties/status/properties/maxWorkerReplicas/type", keyword: "type", params: { type: "integer" } };
-            vErrors === null ? vErrors = [err197] : vErrors.push(err197), errors++;
-          }
-          if (typeof data140 == "number") {
-            if (data140 > 2147483647 || isNaN(data140)) {
-              let err198 = { instancePath: instancePath + "/status/maxWorkerReplicas", schemaPath: "#/properties/status/properties/maxWorkerReplicas/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-              vErrors === null ? vErrors = [err198] : vErrors.push(err198), errors++;
-            }
-            if (data140 < -2147483648 || isNaN(data140)) {
-              let err199 = { instancePath: instancePath + "/status/maxWorkerReplicas", schemaPath: "#/properties/status/properties/maxWorkerReplicas/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-              vErrors === null ? vErrors = [err199] : vErrors.push(err199), errors++;
-            }
-          }
-        }
-        if (data126.availableWorkerReplicas !== void 0) {
-          let data141 = data126.availableWorkerReplicas;
-          if (!(typeof data141 == "number" && !(data141 % 1) && !isNaN(data141))) {
-            let err200 = { instancePath: instancePath + "/status/availableWorkerReplicas", schemaPath: "#/properties/status/properties/availableWorkerReplicas/type", keyword: "type", params: { type: "integer" } };
-            vErrors === null ? vErrors = [err200] : vErrors.push(err200), errors++;
-          }
-          if (typeof data141 == "number") {
-            if (data141 > 2147483647 || isNaN(data141)) {
-              let err201 = { instancePath: instancePath + "/status/availableWorkerReplicas", schemaPath: "#/properties/status/properties/availableWorkerReplicas/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-              vErrors === null ? vErrors = [err201] : vErrors.push(err201), errors++;
-            }
-            if (data141 < -2147483648 || isNaN(data141)) {
-              let err202 = { instancePath: instancePath + "/status/availableWorkerReplicas", schemaPath: "#/properties/status/properties/availableWorkerReplicas/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-              vErrors === null ? vErrors = [err202] : vErrors.push(err202), errors++;
-            }
-          }
-        }
-        if (data126.readyWorkerReplicas !== void 0) {
-          let data142 = data126.readyWorkerReplicas;
-          if (!(typeof data142 == "number" && !(data142 % 1) && !isNaN(data142))) {
-            let err203 = { instancePath: instancePath + "/status/readyWorkerReplicas", schemaPath: "#/properties/status/properties/readyWorkerReplicas/type", keyword: "type", params: { type: "integer" } };
-            vErrors === null ? vErrors = [err203] : vErrors.push(err203), errors++;
-          }
-          if (typeof data142 == "number") {
-            if (data142 > 2147483647 || isNaN(data142)) {
-              let err204 = { instancePath: instancePath + "/status/readyWorkerReplicas", schemaPath: "#/properties/status/properties/readyWorkerReplicas/maximum", keyword: "maximum", params: { comparison: "<=", limit: 2147483647 } };
-              vErrors === null ? vErrors = [err204] : vErrors.push(err204), errors++;
-            }
-            if (data142 < -2147483648 || isNaN(data142)) {
-              let err205 = { instancePath: instancePath + "/status/readyWorkerReplicas", schemaPath: "#/properties/status/properties/readyWorkerReplicas/minimum", keyword: "minimum", params: { comparison: ">=", limit: -2147483648 } };
-              vErrors === null ? vErrors = [err205] : vErrors.push(err205), errors++;
-            }
-          }
-        }
-        if (data126.desiredCPU !== void 0) {
-          let data143 = data126.desiredCPU, _errs305 = errors, valid71 = !1, _errs306 = errors;
-          if (!(typeof data143 == "number" && !(data143 % 1) && !isNaN(data143))) {
-            let err206 = { instancePath: instancePath + "/status/desiredCPU", schemaPath: "#/properties/status/properties/desiredCPU/anyOf/0/type", keyword: "type", params: { type: "integer" } };
-            vErrors === null ? vErrors = [err206] : vErrors.push(err206), errors++;
-          }
-          var _valid1 = _errs306 === errors;
-          if (valid71 = valid71 || _valid1, !valid71) {
-            let _errs308 = errors;
-            if (typeof data143 != "string") {
-              let err207 = { instancePath: instancePath + "/status/desiredCPU", schemaPath: "#/properties/status/properties/desiredCPU/anyOf/1/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err207] : vErrors.push(err207), errors++;
-            }
-            var _valid1 = _errs308 === errors;
-            valid71 = valid71 || _valid1;
-          }
-          if (valid71)
-            errors = _errs305, vErrors !== null && (_errs305 ? vErrors.length = _errs305 : vErrors = null);
-          else {
-            let err208 = { instancePath: instancePath + "/status/desiredCPU", schemaPath: "#/properties/status/properties/desiredCPU/anyOf", keyword: "anyOf", params: {} };
-            vErrors === null ? vErrors = [err208] : vErrors.push(err208), errors++;
-          }
-          if (typeof data143 == "string" && !pattern0.test(data143)) {
-            let err209 = { instancePath: instancePath + "/status/desiredCPU", schemaPath: "#/properties/status/properties/desiredCPU/pattern", keyword: "pattern", params: { pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$" } };
-            vErrors === null ? vErrors = [err209] : vErrors.push(err209), errors++;
-          }
-        }
-        if (data126.desiredMemory !== void 0) {
-          let data144 = data126.desiredMemory, _errs311 = errors, valid72 = !1, _errs312 = errors;
-          if (!(typeof data144 == "number" && !(data144 % 1) && !isNaN(data144))) {
-            let err210 = { instancePath: instancePath + "/status/desiredMemory", schemaPath: "#/properties/status/properties/desiredMemory/anyOf/0/type", keyword: "type", params: { type: "integer" } };
-            vErrors === null ? vErrors = [err210] : vErrors.push(err210), errors++;
-          }
-          var _valid2 = _errs312 === errors;
-          if (valid72 = valid72 || _valid2, !valid72) {
-            let _errs314 = errors;
-            if (typeof data144 != "string") {
-              let err211 = { instancePath: instancePath + "/status/desiredMemory", schemaPath: "#/properties/status/properties/desiredMemory/anyOf/1/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err211] : vErrors.push(err211), errors++;
-            }
-            var _valid2 = _errs314 === errors;
-            valid72 = valid72 || _valid2;
-          }
-          if (valid72)
-            errors = _errs311, vErrors !== null && (_errs311 ? vErrors.length = _errs311 : vErrors = null);
-          else {
-            let err212 = { instancePath: instancePath + "/status/desiredMemory", schemaPath: "#/properties/status/properties/desiredMemory/anyOf", keyword: "anyOf", params: {} };
-            vErrors === null ? vErrors = [err212] : vErrors.push(err212), errors++;
-          }
-          if (typeof data144 == "string" && !pattern0.test(data144)) {
-            let err213 = { instancePath: instancePath + "/status/desiredMemory", schemaPath: "#/properties/status/properties/desiredMemory/pattern", keyword: "pattern", params: { pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$" } };
-            vErrors === null ? vErrors = [err213] : vErrors.push(err213), errors++;
-          }
-        }
-        if (data126.desiredGPU !== void 0) {
-          let data145 = data126.desiredGPU, _errs317 = errors, valid73 = !1, _errs318 = errors;
-          if (!(typeof data145 == "number" && !(data145 % 1) && !isNaN(data145))) {
-            let err214 = { instancePath: instancePath + "/status/desiredGPU", schemaPath: "#/properties/status/properties/desiredGPU/anyOf/0/type", keyword: "type", params: { type: "integer" } };
-            vErrors === null ? vErrors = [err214] : vErrors.push(err214), errors++;
-          }
-          var _valid3 = _errs318 === errors;
-          if (valid73 = valid73 || _valid3, !valid73) {
-            let _errs320 = errors;
-            if (typeof data145 != "string") {
-              let err215 = { instancePath: instancePath + "/status/desiredGPU", schemaPath: "#/properties/status/properties/desiredGPU/anyOf/1/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err215] : vErrors.push(err215), errors++;
-            }
-            var _valid3 = _errs320 === errors;
-            valid73 = valid73 || _valid3;
-          }
-          if (valid73)
-            errors = _errs317, vErrors !== null && (_errs317 ? vErrors.length = _errs317 : vErrors = null);
-          else {
-            let err216 = { instancePath: instancePath + "/status/desiredGPU", schemaPath: "#/properties/status/properties/desiredGPU/anyOf", keyword: "anyOf", params: {} };
-            vErrors === null ? vErrors = [err216] : vErrors.push(err216), errors++;
-          }
-          if (typeof data145 == "string" && !pattern0.test(data145)) {
-            let err217 = { instancePath: instancePath + "/status/desiredGPU", schemaPath: "#/properties/status/properties/desiredGPU/pattern", keyword: "pattern", params: { pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$" } };
-            vErrors === null ? vErrors = [err217] : vErrors.push(err217), errors++;
-          }
-        }
-        if (data126.desiredTPU !== void 0) {
-          let data146 = data126.desiredTPU, _errs323 = errors, valid74 = !1, _errs324 = errors;
-          if (!(typeof data146 == "number" && !(data146 % 1) && !isNaN(data146))) {
-            let err218 = { instancePath: instancePath + "/status/desiredTPU", schemaPath: "#/properties/status/properties/desiredTPU/anyOf/0/type", keyword: "type", params: { type: "integer" } };
-            vErrors === null ? vErrors = [err218] : vErrors.push(err218), errors++;
-          }
-          var _valid4 = _errs324 === errors;
-          if (valid74 = valid74 || _valid4, !valid74) {
-            let _errs326 = errors;
-            if (typeof data146 != "string") {
-              let err219 = { instancePath: instancePath + "/status/desiredTPU", schemaPath: "#/properties/status/properties/desiredTPU/anyOf/1/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err219] : vErrors.push(err219), errors++;
-            }
-            var _valid4 = _errs326 === errors;
-            valid74 = valid74 || _valid4;
-          }
-          if (valid74)
-            errors = _errs323, vErrors !== null && (_errs323 ? vErrors.length = _errs323 : vErrors = null);
-          else {
-            let err220 = { instancePath: instancePath + "/status/desiredTPU", schemaPath: "#/properties/status/properties/desiredTPU/anyOf", keyword: "anyOf", params: {} };
-            vErrors === null ? vErrors = [err220] : vErrors.push(err220), errors++;
-          }
-          if (typeof data146 == "string" && !pattern0.test(data146)) {
-            let err221 = { instancePath: instancePath + "/status/desiredTPU", schemaPath: "#/properties/status/properties/desiredTPU/pattern", keyword: "pattern", params: { pattern: "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$" } };
-            vErrors === null ? vErrors = [err221] : vErrors.push(err221), errors++;
-          }
-        }
-        if (data126.head !== void 0) {
-          let data147 = data126.head;
-          if (data147 && typeof data147 == "object" && !Array.isArray(data147)) {
-            for (let key31 in data147)
-              if (!(key31 === "podIP" || key31 === "podName" || key31 === "serviceIP" || key31 === "serviceName")) {
-                let err222 = { instancePath: instancePath + "/status/head", schemaPath: "#/properties/status/properties/head/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key31 } };
-                vErrors === null ? vErrors = [err222] : vErrors.push(err222), errors++;
+        if (data116.managedFields !== void 0) {
+          let data128 = data116.managedFields;
+          if (Array.isArray(data128)) {
+            let len19 = data128.length;
+            for (let i19 = 0; i19 < len19; i19++) {
+              let data129 = data128[i19];
+              if (!(data129 && typeof data129 == "object" && !Array.isArray(data129))) {
+                let err151 = { instancePath: instancePath + "/metadata/managedFields/" + i19, schemaPath: "#/properties/metadata/properties/managedFields/items/type", keyword: "type", params: { type: "object" } };
+                vErrors === null ? vErrors = [err151] : vErrors.push(err151), errors++;
               }
-            if (data147.podIP !== void 0 && typeof data147.podIP != "string") {
-              let err223 = { instancePath: instancePath + "/status/head/podIP", schemaPath: "#/properties/status/properties/head/properties/podIP/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err223] : vErrors.push(err223), errors++;
-            }
-            if (data147.podName !== void 0 && typeof data147.podName != "string") {
-              let err224 = { instancePath: instancePath + "/status/head/podName", schemaPath: "#/properties/status/properties/head/properties/podName/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err224] : vErrors.push(err224), errors++;
-            }
-            if (data147.serviceIP !== void 0 && typeof data147.serviceIP != "string") {
-              let err225 = { instancePath: instancePath + "/status/head/serviceIP", schemaPath: "#/properties/status/properties/head/properties/serviceIP/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err225] : vErrors.push(err225), errors++;
-            }
-            if (data147.serviceName !== void 0 && typeof data147.serviceName != "string") {
-              let err226 = { instancePath: instancePath + "/status/head/serviceName", schemaPath: "#/properties/status/properties/head/properties/serviceName/type", keyword: "type", params: { type: "string" } };
-              vErrors === null ? vErrors = [err226] : vErrors.push(err226), errors++;
             }
           } else {
-            let err227 = { instancePath: instancePath + "/status/head", schemaPath: "#/properties/status/properties/head/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err227] : vErrors.push(err227), errors++;
+            let err152 = { instancePath: instancePath + "/metadata/managedFields", schemaPath: "#/properties/metadata/properties/managedFields/type", keyword: "type", params: { type: "array" } };
+            vErrors === null ? vErrors = [err152] : vErrors.push(err152), errors++;
           }
         }
-        if (data126.endpoints !== void 0) {
-          let data152 = data126.endpoints;
-          if (data152 && typeof data152 == "object" && !Array.isArray(data152)) {
-            for (let key32 in data152)
-              if (typeof data152[key32] != "string") {
-                let err228 = { instancePath: instancePath + "/status/endpoints/" + key32.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/status/properties/endpoints/additionalProperties/type", keyword: "type", params: { type: "string" } };
-                vErrors === null ? vErrors = [err228] : vErrors.push(err228), errors++;
-              }
-          } else {
-            let err229 = { instancePath: instancePath + "/status/endpoints", schemaPath: "#/properties/status/properties/endpoints/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err229] : vErrors.push(err229), errors++;
+        if (data116.uid !== void 0 && typeof data116.uid != "string") {
+          let err153 = { instancePath: instancePath + "/metadata/uid", schemaPath: "#/properties/metadata/properties/uid/type", keyword: "type", params: { type: "string" } };
+          vErrors === null ? vErrors = [err153] : vErrors.push(err153), errors++;
+        }
+        if (data116.resourceVersion !== void 0 && typeof data116.resourceVersion != "string") {
+          let err154 = { instancePath: instancePath + "/metadata/resourceVersion", schemaPath: "#/properties/metadata/properties/resourceVersion/type", keyword: "type", params: { type: "string" } };
+          vErrors === null ? vErrors = [err154] : vErrors.push(err154), errors++;
+        }
+        if (data116.selfLink !== void 0 && typeof data116.selfLink != "string") {
+          let err155 = { instancePath: instancePath + "/metadata/selfLink", schemaPath: "#/properties/metadata/properties/selfLink/type", keyword: "type", params: { type: "string" } };
+          vErrors === null ? vErrors = [err155] : vErrors.push(err155), errors++;
+        }
+        if (data116.generation !== void 0) {
+          let data133 = data116.generation;
+          if (!(typeof data133 == "number" && !(data133 % 1) && !isNaN(data133))) {
+            let err156 = { instancePath: instancePath + "/metadata/generation", schemaPath: "#/properties/metadata/properties/generation/type", keyword: "type", params: { type: "integer" } };
+            vErrors === null ? vErrors = [err156] : vErrors.push(err156), errors++;
           }
         }
-        if (data126.lastUpdateTime !== void 0) {
-          let data154 = data126.lastUpdateTime;
-          if (typeof data154 != "string" && data154 !== null) {
-            let err230 = { instancePath: instancePath + "/status/lastUpdateTime", schemaPath: "#/properties/status/properties/lastUpdateTime/type", keyword: "type", params: { type: "string" } };
-            vErrors === null ? vErrors = [err230] : vErrors.push(err230), errors++;
-          }
-          if (typeof data154 == "string" && !formats0.test(data154)) {
-            let err231 = { instancePath: instancePath + "/status/lastUpdateTime", schemaPath: "#/properties/status/properties/lastUpdateTime/format", keyword: "format", params: { format: "date-time" } };
-            vErrors === null ? vErrors = [err231] : vErrors.push(err231), errors++;
-          }
+        if (data116.creationTimestamp !== void 0 && typeof data116.creationTimestamp != "string") {
+          let err157 = { instancePath: instancePath + "/metadata/creationTimestamp", schemaPath: "#/properties/metadata/properties/creationTimestamp/type", keyword: "type", params: { type: "string" } };
+          vErrors === null ? vErrors = [err157] : vErrors.push(err157), errors++;
         }
-        if (data126.stateTransitionTimes !== void 0) {
-          let data155 = data126.stateTransitionTimes;
-          if (data155 && typeof data155 == "object" && !Array.isArray(data155))
-            for (let key33 in data155) {
-              let data156 = data155[key33];
-              if (typeof data156 == "string") {
-                if (!formats0.test(data156)) {
-                  let err232 = { instancePath: instancePath + "/status/stateTransitionTimes/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/status/properties/stateTransitionTimes/additionalProperties/format", keyword: "format", params: { format: "date-time" } };
-                  vErrors === null ? vErrors = [err232] : vErrors.push(err232), errors++;
-                }
-              } else {
-                let err233 = { instancePath: instancePath + "/status/stateTransitionTimes/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/status/properties/stateTransitionTimes/additionalProperties/type", keyword: "type", params: { type: "string" } };
-                vErrors === null ? vErrors = [err233] : vErrors.push(err233), errors++;
-              }
-            }
-          else {
-            let err234 = { instancePath: instancePath + "/status/stateTransitionTimes", schemaPath: "#/properties/status/properties/stateTransitionTimes/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err234] : vErrors.push(err234), errors++;
+        if (data116.deletionTimestamp !== void 0 && typeof data116.deletionTimestamp != "string") {
+          let err158 = { instancePath: instancePath + "/metadata/deletionTimestamp", schemaPath: "#/properties/metadata/properties/deletionTimestamp/type", keyword: "type", params: { type: "string" } };
+          vErrors === null ? vErrors = [err158] : vErrors.push(err158), errors++;
+        }
+        if (data116.deletionGracePeriodSeconds !== void 0) {
+          let data136 = data116.deletionGracePeriodSeconds;
+          if (!(typeof data136 == "number" && !(data136 % 1) && !isNaN(data136))) {
+            let err159 = { instancePath: instancePath + "/metadata/deletionGracePeriodSeconds", schemaPath: "#/properties/metadata/properties/deletionGracePeriodSeconds/type", keyword: "type", params: { type: "integer" } };
+            vErrors === null ? vErrors = [err159] : vErrors.push(err159), errors++;
           }
         }
       } else {
-        let err235 = { instancePath: instancePath + "/status", schemaPath: "#/properties/status/type", keyword: "type", params: { type: "object" } };
-        vErrors === null ? vErrors = [err235] : vErrors.push(err235), errors++;
+        let err160 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err160] : vErrors.push(err160), errors++;
       }
     }
   } else {
-    let err236 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err236] : vErrors.push(err236), errors++;
+    let err161 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err161] : vErrors.push(err161), errors++;
   }
   return validate21.errors = vErrors, errors === 0;
 }

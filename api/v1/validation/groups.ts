@@ -56,15 +56,22 @@ export function groupNames({ groups }: SpecView): FieldError[] {
   ]);
 }
 
-/** Not in the reference, where such a group deletes all its pods. */
-export function hosts({ groups }: SpecView): FieldError[] {
-  return groups.flatMap(({ name, field, group }) =>
-    failIf(
+/** Not in the reference, which cannot read numbers beyond 32 bits and deletes all pods of a group without hosts. */
+export function groupNumbers({ groups }: SpecView): FieldError[] {
+  return groups.flatMap(({ name, field, group }) => [
+    ...(["replicas", "minReplicas", "maxReplicas", "numOfHosts"] as const).flatMap((number) =>
+      failIf(
+        Math.abs(group[number] ?? 0) > 2147483647,
+        `${field}.${number}`,
+        `worker group ${name} has ${number} ${group[number]}, which does not fit into 32 bits`,
+      ),
+    ),
+    ...failIf(
       (group.numOfHosts ?? 1) < 1,
       `${field}.numOfHosts`,
       `worker group ${name} has numOfHosts ${group.numOfHosts}, but a replica has at least one host`,
     ),
-  );
+  ]);
 }
 
 function replicas({ autoscaling }: SpecView, { group, name, field }: GroupView): FieldError[] {

@@ -8,7 +8,7 @@ import type { RayCluster, RayClusterSpec } from "../raycluster.ts";
 import { autoscalerAdvice, autoscaling } from "./autoscaling.ts";
 import { type FieldError, failIf } from "./field-error.ts";
 import { gcsFaultTolerance } from "./gcs-fault-tolerance.ts";
-import { groupNames, headGroup, hosts, workerGroups } from "./groups.ts";
+import { groupNames, groupNumbers, headGroup, workerGroups } from "./groups.ts";
 import { historyServer } from "./history-server.ts";
 import { dns1035LabelProblems } from "./kubernetes-names.ts";
 import { authentication, networkPolicy, tls } from "./security.ts";
@@ -49,7 +49,7 @@ const specRules: readonly ((view: SpecView) => FieldError[])[] = [
   networkPolicy,
   tls,
   groupNames,
-  hosts,
+  groupNumbers,
 ];
 
 /** Everything that is wrong with a spec (4.3), whatever schema it passed before, if any. */
