@@ -4,12 +4,13 @@
 //     node tools/generate.ts --check    writes nothing; prints stale files and ends with 1 if there are any
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { generateConfig } from "./generate-config.ts";
 import { generateCrds } from "./generate-crds.ts";
 import { generateValidators } from "./generate-validators.ts";
 import type { GeneratedFile, Generator } from "./generated-file.ts";
 
 /** Every generator; a new one is added here. */
-const generators: readonly Generator[] = [generateCrds, generateValidators];
+const generators: readonly Generator[] = [generateCrds, generateValidators, generateConfig];
 
 const root = new URL("..", import.meta.url).pathname;
 
