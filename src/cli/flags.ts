@@ -54,7 +54,7 @@ export const flagDefinitions: readonly (FlagDefinition & { readonly name: FlagNa
   { name: "config", type: "string", usage: "configuration file; flags that are given as well win over it" },
   { name: "strict-config", type: "bool", usage: "refuse unknown fields in the configuration file (not in KubeRay)" },
   { name: "watch-namespace", type: "string", usage: "comma-separated namespaces to watch", defaultText: "all" },
-  { name: "reconcile-concurrency", type: "int", usage: "objects of one kind in work at once", defaultText: "10" },
+  { name: "reconcile-concurrency", type: "int", usage: "objects of one kind in work at once", defaultText: "32" },
   { name: "feature-gates", type: "string", usage: "Name=true,Name=false; AllAlpha and AllBeta set a whole stage" },
   { name: "qps", type: "float", usage: "API requests per second", defaultText: "no limit" },
   { name: "burst", type: "int", usage: "API requests that may exceed --qps for a moment", defaultText: "twice --qps" },

@@ -70,7 +70,8 @@ function readConfiguration(path: string): ParsedConfiguration {
   return parseConfigurationFile(content, path);
 }
 
-const defaultReconcileConcurrency = 10;
+/** Reconciles wait for the API server only, so many go on at once; each object still has one at a time. */
+const defaultReconcileConcurrency = 32;
 
 /** Flags over file over defaults. Pure but for the thrown `UserError`. */
 export function mergeOptions(flags: OperatorFlags, file: ConfigurationFile, environment: Environment): OperatorOptions {

@@ -33,7 +33,7 @@ describe("the operator's options", () => {
       batchScheduler: undefined,
       qps: undefined,
       burst: undefined,
-      reconcileConcurrency: 10,
+      reconcileConcurrency: 32,
     });
     expect(options.leaderElection).to.deep.equal({
       enabled: true,
