@@ -1,0 +1,260 @@
+// Does what a decision asks for: all the writes of one pass.
+//
+// Waves run one after the other, the actions of a wave side by side, bounded by a limiter that all objects share. The
+// actions of a batch start in growing portions (16, then as many more as have succeeded, twice over), so that a
+// thousand creates that would all be refused cost sixteen refusals.
+import type { Client } from "./client.ts";
+import type { Action, CreateAction, DeleteAction, Outcome, PatchAction } from "./decision.ts";
+import {
+  ApiError,
+  isAborted,
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  isOutcomeUnknown,
+  isTransient,
+  messageOf,
+  NotLeaderError,
+} from "./errors.ts";
+import type { Limiter } from "./limiter.ts";
+import { backoffMs, sleep } from "./time.ts";
+import type { KubeObject, ObjectReference, ResourceType } from "./types.ts";
+
+/** Where the results of writes go: the caches. */
+export interface WriteSink {
+  /** The answer of a create or patch. */
+  written(type: ResourceType, object: KubeObject): void;
+  /** A delete was accepted; the object may still be there for a while. */
+  deleting(type: ResourceType, object: { namespace: string; name: string; uid: string }): void;
+  /** The object with this UID is no more. */
+  gone(type: ResourceType, object: { namespace: string; name: string; uid: string }): void;
+}
+
+export interface ApplierOptions {
+  readonly client: Client;
+  readonly limiter: Limiter;
+  readonly sink: WriteSink;
+  /** Attempts of one action in all, when the server is overloaded or unreachable. Default 4: about 2 s. */
+  readonly attempts?: number;
+  /** First pause between attempts, milliseconds. Default 100. */
+  readonly retryMs?: number;
+  /** Kinds whose creates are answered with metadata only; the rest of the object is taken as it was sent. */
+  readonly metadataAnswers?: readonly ResourceType[];
+}
+
+export interface Applied {
+  /** One for each action, in the same order. */
+  readonly outcomes: Outcome[];
+  /** Creates of which nobody knows whether they happened: to be repeated under the same name (`settle`). */
+  readonly unknown: CreateAction[];
+}
+
+const FIRST_PORTION = 16;
+
+/** How one attempt at an action ended, when it did not throw. */
+interface Done {
+  readonly object?: KubeObject;
+}
+
+export class Applier {
+  readonly #options: ApplierOptions;
+  readonly #metadataAnswers: ReadonlySet<ResourceType>;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+    this.#metadataAnswers = new Set(options.metadataAnswers);
+  }
+
+  /**
+   * Executes the actions for one owner (the key that is reconciled; the limiter shares by it). Rejects only when the
+   * signal is aborted or the lease is lost; what the API server refuses is a `failed` outcome.
+   */
+  async apply(actions: readonly Action[], owner: string, signal?: AbortSignal): Promise<Applied> {
+    const outcomes = new Map<Action, Outcome>();
+    const unknown: CreateAction[] = [];
+    let stopped = false;
+    for (const wave of wavesOf(actions)) {
+      if (stopped) break;
+      const results = await Promise.all(batchesOf(wave).map((batch) => this.#batch(batch, owner, signal, unknown)));
+      for (const outcome of results.flat()) {
+        outcomes.set(outcome.action, outcome);
+        if (outcome.result !== "done" && !outcome.action.optional) stopped = true;
+      }
+    }
+    return { outcomes: actions.map((action) => outcomes.get(action) ?? { action, result: "skipped" }), unknown };
+  }
+
+  /**
+   * Finds out what became of a create whose outcome was unknown, by doing it again under the same name. Resolves with
+   * true when that is known now (it exists, or the server refused it), false when still nobody knows.
+   */
+  async settle(action: CreateAction, owner: string, signal?: AbortSignal): Promise<boolean> {
+    const { outcome, unknown } = await this.#run(action, owner, signal);
+    return outcome.result === "done" || !unknown;
+  }
+
+  /** Reads one object through the same limiter; null: there is none. */
+  read(reference: ObjectReference, owner: string, signal?: AbortSignal): Promise<KubeObject | null> {
+    return this.#options.limiter.run(owner, async () => {
+      try {
+        return await this.#options.client.get<KubeObject>(reference, { signal });
+      } catch (error) {
+        if (isNotFound(error)) return null;
+        throw error;
+      }
+    });
+  }
+
+  /** Runs one batch in growing portions, or all at once what belongs to none. */
+  async #batch(
+    actions: readonly Action[],
+    owner: string,
+    signal: AbortSignal | undefined,
+    unknown: CreateAction[],
+  ): Promise<Outcome[]> {
+    const grows = actions[0]?.batch !== undefined;
+    const outcomes: Outcome[] = [];
+    let next = 0;
+    let succeeded = 0;
+    let failed = false;
+    const work = async (): Promise<void> => {
+      while (next < actions.length && !(grows && failed)) {
+        const action = actions[next++] as Action;
+        const { outcome, unknown: lost } = await this.#run(action, owner, signal, () => grows && failed);
+        outcomes.push(outcome);
+        if (lost && action.verb === "create") unknown.push(action);
+        if (outcome.result !== "done") failed = true;
+        // Each success makes room for two: its own place and one more.
+        else if (grows && ++succeeded + FIRST_PORTION <= actions.length) workers.push(work());
+      }
+    };
+    const workers: Promise<void>[] = [];
+    for (let i = 0; i < (grows ? FIRST_PORTION : actions.length); i++) workers.push(work());
+    for (let i = 0; i < workers.length; i++) await workers[i];
+    return outcomes;
+  }
+
+  /** Does one action, with attempts; `cancelled` is asked when its turn has come. */
+  async #run(
+    action: Action,
+    owner: string,
+    signal: AbortSignal | undefined,
+    cancelled: () => boolean = () => false,
+  ): Promise<{ outcome: Outcome; unknown: boolean }> {
+    const { attempts = 4, retryMs = 100 } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const done = await this.#options.limiter.run(owner, async () =>
+          cancelled() ? undefined : this.#attempt(action, signal),
+        );
+        if (!done) return { outcome: { action, result: "skipped" }, unknown: false };
+        return { outcome: { action, result: "done", ...done }, unknown: false };
+      } catch (error) {
+        if (isAborted(error) || error instanceof NotLeaderError || signal?.aborted) throw error;
+        if (attempt >= attempts || !isTransient(error)) {
+          return { outcome: failedOutcome(action, error), unknown: isOutcomeUnknown(error) };
+        }
+      }
+      await sleep(backoffMs(attempt - 1, retryMs, 4 ** 3 * retryMs), signal);
+    }
+  }
+
+  #attempt(action: Action, signal: AbortSignal | undefined): Promise<Done> {
+    switch (action.verb) {
+      case "create":
+        return this.#create(action, signal);
+      case "delete":
+        return this.#delete(action, signal);
+      case "patch":
+        return this.#patch(action, signal);
+    }
+  }
+
+  async #create(action: CreateAction, signal: AbortSignal | undefined): Promise<Done> {
+    const { client, sink } = this.#options;
+    const metadataOnly = this.#metadataAnswers.has(action.type);
+    let object: KubeObject;
+    try {
+      const answer = await client.create(action.type, action.object, {
+        signal,
+        answer: metadataOnly ? "metadata" : "object",
+      });
+      object = metadataOnly ? { ...action.object, metadata: answer.metadata } : answer;
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      object = await this.#existing(action, error, signal);
+    }
+    sink.written(action.type, object);
+    return { object };
+  }
+
+  /** The object that already has the name, when it is ours; rethrows otherwise. */
+  async #existing(action: CreateAction, error: ApiError, signal: AbortSignal | undefined): Promise<KubeObject> {
+    const { namespace, name } = action.object.metadata;
+    const existing = await this.#options.client
+      .get<KubeObject>({ type: action.type, namespace, name }, { signal })
+      .catch((readError: unknown) => {
+        // Deleted in between: as if it had just been refused for a passing reason.
+        throw isNotFound(readError) ? new ApiError(503, { message: error.message, reason: error.reason }) : readError;
+      });
+    if (action.adoptExisting || sameController(existing, action.object)) return existing;
+    throw error;
+  }
+
+  async #delete(action: DeleteAction, signal: AbortSignal | undefined): Promise<Done> {
+    const { client, sink } = this.#options;
+    const { type, namespace, name, uid } = action;
+    try {
+      const answer = await client.delete({ type, namespace, name }, { uid, signal });
+      this.#deleted(action, answer as KubeObject);
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+      sink.gone(type, { namespace, name, uid });
+    }
+    return {};
+  }
+
+  // While something keeps the object (a grace period, a finalizer), the answer is the object, terminating; else it is
+  // the object as it was last, or a Status.
+  #deleted(action: DeleteAction, answer: KubeObject): void {
+    const { sink } = this.#options;
+    const { type, namespace, name, uid } = action;
+    if (answer.metadata?.uid === uid && answer.metadata.deletionTimestamp !== undefined) {
+      sink.written(type, answer);
+      sink.deleting(type, { namespace, name, uid });
+    } else {
+      sink.gone(type, { namespace, name, uid });
+    }
+  }
+
+  async #patch(action: PatchAction, signal: AbortSignal | undefined): Promise<Done> {
+    const { client, sink } = this.#options;
+    const { type, namespace, name } = action;
+    const object = await client.patch<KubeObject>({ type, namespace, name }, action.patch, { type: "merge", signal });
+    sink.written(type, object);
+    return { object };
+  }
+}
+
+/** Actions by wave, the earliest first, each in the order given. */
+function wavesOf(actions: readonly Action[]): Action[][] {
+  const waves = Map.groupBy(actions, (action) => action.wave);
+  return [...waves].sort(([a], [b]) => a - b).map(([, wave]) => wave);
+}
+
+/** The actions of each batch together, and each action without a batch alone. */
+function batchesOf(wave: readonly Action[]): Action[][] {
+  return [...Map.groupBy(wave, (action) => action.batch ?? action).values()];
+}
+
+function failedOutcome(action: Action, error: unknown): Outcome {
+  const code = error instanceof ApiError ? { code: error.code } : {};
+  return { action, result: "failed", message: messageOf(error), ...code };
+}
+
+/** Whether both have the same controller, by UID. */
+function sameController(a: KubeObject, b: KubeObject): boolean {
+  const controller = (object: KubeObject) => object.metadata.ownerReferences?.find((owner) => owner.controller)?.uid;
+  const uid = controller(b);
+  return uid !== undefined && controller(a) === uid;
+}
