@@ -43,10 +43,12 @@ function scale(digits: bigint, decimals: number, suffix: string, exponent: strin
     return shiftDecimal(digits * factor, decimals + 9);
   }
   const power =
-    exponent === undefined
-      ? 3 * (DECIMAL_SUFFIXES.indexOf(suffix as (typeof DECIMAL_SUFFIXES)[number]) - 3)
-      : Math.max(-MAX_EXPONENT, Math.min(MAX_EXPONENT, Number(exponent)));
+    exponent === undefined ? decimalPower(suffix) : Math.max(-MAX_EXPONENT, Math.min(MAX_EXPONENT, Number(exponent)));
   return shiftDecimal(digits, decimals + power + 9);
+}
+
+function decimalPower(suffix: string): number {
+  return 3 * (DECIMAL_SUFFIXES.indexOf(suffix as (typeof DECIMAL_SUFFIXES)[number]) - 3);
 }
 
 /** `value` times ten to the power of `places`; what falls off at the end is rounded up. */
@@ -91,10 +93,24 @@ function formatDecimal(billionths: bigint, asExponent: boolean): string {
   return power === 0 ? `${mantissa}` : `${mantissa}e${power}`;
 }
 
-/** The canonical form of a written quantity, or the text itself where it is none. */
+/** How the API server stores and shows a written quantity; text that is no quantity stays as it is. */
 export function canonicalQuantity(text: string | number): string {
-  const quantity = parseQuantity(text);
-  return quantity ? formatQuantity(quantity) : String(text);
+  const written = String(text);
+  const quantity = parseQuantity(written);
+  return quantity && !passesForCanonical(written) ? formatQuantity(quantity) : written;
+}
+
+/**
+ * apimachinery keeps decimal texts that look canonical at first sight: a power of a thousand, not ending in 000. So
+ * `7.941M` stays, although a sum of that amount is written `7941k`.
+ */
+function passesForCanonical(text: string): boolean {
+  const { whole = "", fraction = "", suffix = "", exponent } = WRITTEN.exec(text)?.groups ?? {};
+  const digits = whole + fraction;
+  if (suffix.endsWith("i") || digits.length > 18 || digits.startsWith("0") || digits.endsWith("000")) return false;
+  const power = exponent === undefined ? decimalPower(suffix) : Number(exponent);
+  const scale = power - fraction.length;
+  return scale >= -9 && scale % 3 === 0;
 }
 
 /** The sum, in the notation of its first term that is not zero. */
