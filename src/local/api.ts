@@ -82,19 +82,18 @@ export class LocalApi {
   }
 
   /**
-   * Tells every object of a collection as an ADDED event and then all changes, for as long as `signal` allows. After
-   * a cut connection it starts over with `onRestart`, then ADDED for all.
+   * Tells every object of a collection as an ADDED event and then all changes, for as long as `signal` allows. Every
+   * connection, the first and those after a cut, starts over with `onStart`, then ADDED for all.
    */
   async watch<T>(
     path: string,
     onEvent: (event: WatchEvent<T>) => void,
     signal: AbortSignal,
-    onRestart: () => void = () => {},
+    onStart: () => void = () => {},
   ): Promise<void> {
     while (!signal.aborted) {
-      onRestart();
       try {
-        await this.#watchOnce(path, onEvent, signal);
+        await this.#watchOnce(path, onEvent, signal, onStart);
       } catch {
         // The server restarts, or is not there yet.
       }
@@ -102,13 +101,19 @@ export class LocalApi {
     }
   }
 
-  async #watchOnce<T>(path: string, onEvent: (event: WatchEvent<T>) => void, signal: AbortSignal): Promise<void> {
+  async #watchOnce<T>(
+    path: string,
+    onEvent: (event: WatchEvent<T>) => void,
+    signal: AbortSignal,
+    onStart: () => void,
+  ): Promise<void> {
     // Without a resourceVersion a watch starts with synthetic ADDED events of everything there is.
     const query = "watch=true&allowWatchBookmarks=true";
     const answer = await this.#pool.request({ method: "GET", path: `${path}?${query}`, bodyTimeout: 0, signal });
     if (answer.statusCode >= 400) {
       throw new ApiError("WATCH", path, answer.statusCode, await answer.body.text());
     }
+    onStart();
     answer.body.setEncoding("utf8");
     let rest = "";
     for await (const chunk of answer.body) {

@@ -1,6 +1,7 @@
 // A Kubernetes cluster on this machine: starts its parts in order, knows when they are ready, and ends them all.
 
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import type { Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
 import { LocalApi } from "./api.ts";
@@ -23,6 +24,7 @@ import { type ManagedProcess, type ProgramStart, startProcess } from "./process.
 import { ensurePrograms, type ProgramName } from "./programs.ts";
 import { type Progress, silent } from "./progress.ts";
 import { createNodes, kwok } from "./simulated/nodes.ts";
+import { relayApiServer, type SimulatedNetwork, startSimulatedRay } from "./simulated-ray/network.ts";
 import {
   type AddressRanges,
   endLeftovers,
@@ -111,6 +113,8 @@ export class LocalCluster {
   #pki: Pki | undefined;
   #settings: ControlPlaneSettings | undefined;
   #api: LocalApi | undefined;
+  #network: SimulatedNetwork | undefined;
+  #relay: Server | undefined;
   #apiPort = 0;
   #startedAt = new Date();
   #ready = false;
@@ -157,6 +161,7 @@ export class LocalCluster {
   async start(): Promise<void> {
     const previous = await this.#takeOver();
     await this.#step("programs", () => this.#findPrograms());
+    if (this.nodes === "simulated") await this.#step("pod network", () => this.#startSimulatedRay(previous));
     await this.#step("certificates", () => this.#prepare(previous));
     await this.#step("etcd", () => this.#startEtcd());
     await this.#step("API server", () => this.#startApiServer());
@@ -228,6 +233,11 @@ export class LocalCluster {
     return await compactEtcd(defined(this.#settings));
   }
 
+  /** Whether this machine reaches pods by their addresses; elsewhere only the API server's proxy does. */
+  get podsReachable(): boolean {
+    return this.nodes === "real" || (this.#network !== undefined && this.#network.proxySocket === undefined);
+  }
+
   /** Shows an address in `local status` and in the table of `make run`. */
   addAddress(what: string, address: string): void {
     this.#addresses[what] = address;
@@ -257,6 +267,7 @@ export class LocalCluster {
       this.#processes.filter(({ name }) => !/^(etcd|kube-apiserver)$/.test(name)).map((one) => one.stop()),
     );
     await this.#api?.close();
+    this.#relay?.close();
     // An orderly end of the API server waits for open watches, and of what it knows nothing is lost.
     await this.#stopProcess("kube-apiserver", keep ? 10_000 : 0);
     await this.#stopProcess("etcd", keep ? 10_000 : 0);
@@ -293,6 +304,16 @@ export class LocalCluster {
     this.binDir = await ensurePrograms(names, this.#progress);
   }
 
+  async #startSimulatedRay(previous: InstanceState | undefined): Promise<void> {
+    const run = (start: ProgramStart) => this.run(start);
+    const network = await startSimulatedRay(this.folder, run, previous?.ranges);
+    this.ranges = network.ranges;
+    this.#network = network;
+    if (network.reason === undefined) return;
+    const text = "Simulated pods are reached through the API server's proxy only, not by their addresses";
+    this.#progress.note(`${text}: ${network.reason}.`);
+  }
+
   async #prepare(previous: InstanceState | undefined): Promise<void> {
     const exposed = this.nodes === "real";
     const [apiPort = 0] = await freePorts(1, "127.0.0.1", previous?.apiPort ? [previous.apiPort] : []);
@@ -327,7 +348,9 @@ export class LocalCluster {
       controllerManagerFlags: this.#options.controllerManagerFlags ?? [],
       schedulerFlags: this.#options.schedulerFlags ?? [],
       auditPolicy: this.#options.auditPolicy,
+      podSocket: this.#network?.proxySocket,
     };
+    if (this.#network) this.#relay = relayApiServer(this.folder, apiPort);
     writeKubeconfig(this.kubeconfig, this.#kubeconfigOf("admin"));
     const read = (file: string) => readFileSync(file, "utf8");
     this.#api = new LocalApi({

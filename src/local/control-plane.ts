@@ -25,7 +25,7 @@ export interface ControlPlaneSettings {
   readonly schedulerFlags: readonly string[];
   /** An `audit.k8s.io/v1` Policy; the log goes to `audit.log` in the folder. */
   readonly auditPolicy?: object | undefined;
-  /** Unix socket of the simulated pods, where no route leads to them (see egressFlags). */
+  /** Unix socket of the simulated pods in the folder, where no route leads to them (see egressFlags). */
   readonly podSocket?: string | undefined;
 }
 
@@ -155,7 +155,7 @@ function auditFlags(settings: ControlPlaneSettings): string[] {
 function egressFlags(settings: ControlPlaneSettings): string[] {
   if (!settings.podSocket) return [];
   const file = join(settings.folder, "egress.json");
-  const connection = { proxyProtocol: "HTTPConnect", transport: { uds: { udsName: settings.podSocket } } };
+  const connection = { proxyProtocol: "HTTPConnect", transport: { uds: { udsName: join("..", settings.podSocket) } } };
   const content = {
     apiVersion: "apiserver.k8s.io/v1beta1",
     kind: "EgressSelectorConfiguration",

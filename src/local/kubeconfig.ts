@@ -1,6 +1,7 @@
 // Kubeconfig files with everything in them, so that they can be copied anywhere.
 
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import type { ApiAccess } from "./api.ts";
 
 /** Who the file makes its reader: by certificate, or by token. */
 export type Identity = { readonly certificate: string; readonly key: string } | { readonly token: string };
@@ -19,6 +20,25 @@ export function kubeconfig(name: string, url: string, caFile: string, identity: 
     contexts: [{ name, context: { cluster: name, user: name } }],
     "current-context": name,
   };
+}
+
+/** How to reach the API server by a kubeconfig that {@link writeKubeconfig} wrote with a certificate. */
+export function readKubeconfig(path: string): ApiAccess {
+  const { clusters, users } = JSON.parse(readFileSync(path, "utf8")) as Kubeconfig;
+  const cluster = clusters[0]?.cluster;
+  const user = users[0]?.user;
+  const decode = (text: string | undefined) => Buffer.from(text ?? "", "base64").toString("utf8");
+  return {
+    url: cluster?.server ?? "",
+    ca: decode(cluster?.["certificate-authority-data"]),
+    cert: decode(user?.["client-certificate-data"]),
+    key: decode(user?.["client-key-data"]),
+  };
+}
+
+interface Kubeconfig {
+  readonly clusters: readonly { readonly cluster: Readonly<Record<string, string>> }[];
+  readonly users: readonly { readonly user: Readonly<Record<string, string>> }[];
 }
 
 /** Writes the file in one step, readable by its owner only. */

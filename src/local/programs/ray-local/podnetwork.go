@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -62,8 +63,11 @@ func podNetwork(args []string) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := claimRanges(onHost, device, *index)
-	if err != nil {
+	var chosen *ranges
+	if err := retried(func() error {
+		chosen, err = claimRanges(onHost, device, *index)
+		return err
+	}); err != nil {
 		return err
 	}
 	if err := makeLocal(inside, chosen); err != nil {
@@ -80,7 +84,7 @@ func connect(onHost, inside *netlink.Handle, pods netns.NsHandle, name string) (
 	attributes := netlink.NewLinkAttrs()
 	attributes.Name = name
 	pair := &netlink.Veth{LinkAttrs: attributes, PeerName: "pods", PeerNamespace: netlink.NsFd(int(pods))}
-	if err := onHost.LinkAdd(pair); err != nil {
+	if err := retried(func() error { return onHost.LinkAdd(pair) }); err != nil {
 		return nil, fmt.Errorf("cannot make the link %s: %w", name, err)
 	}
 	device, err := up(onHost, name, hostEnd)
@@ -94,6 +98,17 @@ func connect(onHost, inside *netlink.Handle, pods netns.NsHandle, name string) (
 	back := &netlink.Route{LinkIndex: peer.Attrs().Index, Gw: hostEnd.IP, Flags: int(netlink.FLAG_ONLINK)}
 	back.Dst = &net.IPNet{IP: net.IPv4zero, Mask: net.CIDRMask(0, 32)}
 	return device, inside.RouteAdd(back)
+}
+
+// retried repeats what fails because something exists: the kernel removes the network of an instance that was just
+// killed in its own time.
+func retried(work func() error) error {
+	for deadline := time.Now().Add(3 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		err := work()
+		if !errors.Is(err, syscall.EEXIST) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 func up(handle *netlink.Handle, name string, address *net.IPNet) (netlink.Link, error) {
@@ -137,7 +152,7 @@ func claimRanges(onHost *netlink.Handle, device netlink.Link, index int) (*range
 		}
 		return &ranges{Pods: pods.String(), Services: services.String(), Interface: device.Attrs().Name}, nil
 	}
-	return nil, errors.New("no free range of addresses: all of 10.203.0.0/16 to 10.243.0.0/16, or the ones wanted, are routed elsewhere")
+	return nil, fmt.Errorf("no free range of addresses among 10.%d.0.0/16 to 10.%d.0.0/16: %w", 243-last, 243-first, syscall.EEXIST)
 }
 
 func private(second int) *net.IPNet {
