@@ -6,11 +6,12 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { generateConfig } from "./generate-config.ts";
 import { generateCrds } from "./generate-crds.ts";
+import { generateReference } from "./generate-reference.ts";
 import { generateValidators } from "./generate-validators.ts";
 import type { GeneratedFile, Generator } from "./generated-file.ts";
 
 /** Every generator; a new one is added here. */
-const generators: readonly Generator[] = [generateCrds, generateValidators, generateConfig];
+const generators: readonly Generator[] = [generateCrds, generateValidators, generateReference, generateConfig];
 
 const root = new URL("..", import.meta.url).pathname;
 
