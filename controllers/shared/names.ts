@@ -26,7 +26,7 @@ export function suffixFrom(randomIndex: (bound: number) => number): DrawSuffix {
  * so that a create that timed out can be repeated under the same name. (Builders set `generateName` too: KubeRay's pods
  * have it.)
  */
-export function drawPodName(prefix: string, drawSuffix: DrawSuffix): string {
+function drawPodName(prefix: string, drawSuffix: DrawSuffix): string {
   return prefix.slice(0, MAX_GENERATED_NAME_PREFIX) + drawSuffix();
 }
 
@@ -69,12 +69,7 @@ function podName(prefix: string, type: "head" | "worker"): string {
 
 /** The head service of a RayCluster: the user's name for it, else `<cluster>-head-svc`. */
 export function headServiceName(cluster: RayCluster): string {
-  return cluster.spec.headGroupSpec.headService?.metadata?.name || ownedHeadServiceName(cluster.metadata.name);
-}
-
-/** The head service that a RayService or RayJob owns. */
-export function ownedHeadServiceName(owner: string): string {
-  return `${owner}-head-svc`;
+  return cluster.spec.headGroupSpec.headService?.metadata?.name || `${cluster.metadata.name}-head-svc`;
 }
 
 /** The service for Serve traffic of a RayCluster or RayService. */

@@ -1,7 +1,7 @@
 // Exact arithmetic with Kubernetes quantities ("500m", "2Gi", "1e3"), as apimachinery's resource.Quantity does it.
 
 /** How a quantity is written: `1k` (decimal), `1Ki` (binary) or `1e3` (exponent). */
-export type QuantityNotation = "decimal" | "binary" | "exponent";
+type QuantityNotation = "decimal" | "binary" | "exponent";
 
 /** An exact amount: an integer number of billionths, the finest step that Kubernetes knows. */
 export interface Quantity {

@@ -32,9 +32,12 @@ export interface RayPodName {
   readonly generateName?: string;
 }
 
-/** A deep copy of a template's pod spec and its first container, which runs Ray. Throws if there is none. */
+/**
+ * A deep copy of a template's pod spec and its first container, which runs Ray. Throws if there is none. Parts that a
+ * YAML file shares by anchors are separate in the copy, so that a change of one container is not one of another.
+ */
 export function copyTemplate(template: PodTemplateSpec): { spec: PodSpec; rayContainer: Container } {
-  const spec: PodSpec = structuredClone(template.spec) ?? { containers: [] };
+  const spec: PodSpec = JSON.parse(JSON.stringify(template.spec ?? { containers: [] }));
   const rayContainer = spec.containers[0];
   if (!rayContainer) throw new Error("a pod template without containers passed validation");
   return { spec, rayContainer };

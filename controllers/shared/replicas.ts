@@ -3,7 +3,7 @@ import type { Container, PodTemplateSpec } from "../../api/v1/kubernetes.ts";
 import type { RayCluster, WorkerGroupSpec } from "../../api/v1/raycluster.ts";
 import { addQuantities, formatQuantity, multiplyQuantity, parseQuantity, type Quantity, ZERO } from "./quantity.ts";
 
-export const MAX_INT32 = 2_147_483_647;
+const MAX_INT32 = 2_147_483_647;
 
 /** Amounts by resource name (`cpu`, `memory`, `nvidia.com/gpu`, ...). */
 export type ResourceTotals = ReadonlyMap<string, Quantity>;
@@ -17,7 +17,7 @@ export interface DesiredResources {
 }
 
 /** Hosts of one replica. 0 and less stay as they are: KubeRay then wants no workers at all. */
-export function hostsPerReplica(group: WorkerGroupSpec): number {
+function hostsPerReplica(group: WorkerGroupSpec): number {
   return group.numOfHosts ?? 1;
 }
 
@@ -59,7 +59,7 @@ export function podResources(template: PodTemplateSpec): ResourceTotals {
 }
 
 /** What head and workers request, with `replicas` as written (KubeRay does not clamp it here). */
-export function desiredResources(cluster: RayCluster): ResourceTotals {
+function desiredResources(cluster: RayCluster): ResourceTotals {
   return clusterResources(cluster, (group) => group.replicas ?? 0);
 }
 

@@ -2,7 +2,6 @@
 import type { ResourceType } from "../../src/kube/types.ts";
 
 const core = (kind: string, plural: string) => resource("v1", kind, plural);
-const ray = (kind: string, plural: string) => resource("ray.io/v1", kind, plural);
 
 export const pods = core("Pod", "pods");
 export const services = core("Service", "services");
@@ -15,13 +14,8 @@ export const roleBindings = resource("rbac.authorization.k8s.io/v1", "RoleBindin
 export const ingresses = resource("networking.k8s.io/v1", "Ingress", "ingresses");
 export const networkPolicies = resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies");
 export const routes = resource("route.openshift.io/v1", "Route", "routes");
-export const events = resource("events.k8s.io/v1", "Event", "events");
-export const leases = resource("coordination.k8s.io/v1", "Lease", "leases");
 
-export const rayClusters = ray("RayCluster", "rayclusters");
-export const rayJobs = ray("RayJob", "rayjobs");
-export const rayServices = ray("RayService", "rayservices");
-export const rayCronJobs = ray("RayCronJob", "raycronjobs");
+export const rayClusters = resource("ray.io/v1", "RayCluster", "rayclusters");
 
 function resource(apiVersion: string, kind: string, plural: string): ResourceType {
   return { apiVersion, kind, plural, namespaced: true };

@@ -5,10 +5,7 @@ import type { RayCluster } from "../../../api/v1/raycluster.ts";
 import { checkName } from "../../shared/names.ts";
 import { controllerReference } from "../../shared/owner-reference.ts";
 
-/** Length of a new token before it is written in base64. */
-export const AUTH_TOKEN_BYTES = 32;
-
-/** The Secret for a token of `AUTH_TOKEN_BYTES` random bytes in base64. A Secret that exists already is never changed. */
+/** The Secret for a token: 32 random bytes in base64. A Secret that exists already is never changed. */
 export function buildAuthSecret(cluster: RayCluster, token: string): Secret {
   return {
     apiVersion: "v1",

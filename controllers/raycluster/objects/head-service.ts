@@ -33,7 +33,7 @@ type ServiceSpec = NonNullable<Service["spec"]>;
  * Labels of the service, and what its pods must carry. The head's template may choose `app.kubernetes.io/name`; other
  * labels that a user overrides there make the service lose its head, as in KubeRay.
  */
-export function headServiceSelector(cluster: RayCluster): Record<string, string> {
+function headServiceSelector(cluster: RayCluster): Record<string, string> {
   return {
     [Label.cluster]: cluster.metadata.name,
     [Label.nodeType]: NodeType.head,
