@@ -61,8 +61,9 @@ function agentPort(params: StartParams): number {
   return portParam(params, StartParam.dashboardAgentListenPort) ?? DefaultPort.dashboardAgent;
 }
 
-/** A parameter that is no number counts as not given. */
+/** A parameter that is no 32-bit integer counts as not given. */
 function portParam(params: StartParams, name: string): number | undefined {
   const value = params[name];
-  return value !== undefined && /^[+-]?\d+$/.test(value) ? Number(value) : undefined;
+  const number = value !== undefined && /^[+-]?\d+$/.test(value) ? Number(value) : undefined;
+  return number !== undefined && number === (number | 0) ? number : undefined;
 }
