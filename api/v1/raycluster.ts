@@ -53,7 +53,7 @@ const IngressOptionsSchema = Type.Object(
   { description: "Details of the Ingress, used when enableIngress is true." },
 );
 
-export const HeadGroupSpecSchema = Type.Object(
+const HeadGroupSpecSchema = Type.Object(
   {
     template: template("The head pod. Its first container runs Ray."),
     headService: Type.Optional(
@@ -82,7 +82,7 @@ const ScaleStrategySchema = Type.Object(
   { description: "Which pods go first when the group shrinks." },
 );
 
-export const WorkerGroupSpecSchema = Type.Object(
+const WorkerGroupSpecSchema = Type.Object(
   {
     groupName: Type.String({ description: "Name of the group, different from that of every other group." }),
     template: template("A pod of this group. Its first container runs Ray."),
@@ -125,7 +125,7 @@ export const WorkerGroupSpecSchema = Type.Object(
   { description: "Workers that are all alike." },
 );
 
-export const RayClusterSpecSchema = Type.Object(
+const RayClusterSpecSchema = Type.Object(
   {
     rayVersion: Type.Optional(
       Type.String({
@@ -176,7 +176,7 @@ export const RayClusterSchema = Type.Object(
 );
 
 /** `headGroupSpec.headService`: part of a Service; the operator completes it. */
-export interface EmbeddedService {
+interface EmbeddedService {
   apiVersion?: string;
   kind?: string;
   metadata?: Partial<Pick<ObjectMeta, "name" | "namespace" | "labels" | "annotations" | "finalizers">>;

@@ -1,6 +1,6 @@
 // Building blocks of the API's schemas: TypeBox types that are also good structural schemas of a CRD. Build time
 // only: the running operator imports nothing but types from the files that use this one.
-import { type TSchema, type TUnsafe, Type } from "typebox";
+import { type TUnsafe, Type } from "typebox";
 
 interface FieldOptions {
   readonly description: string;
@@ -66,5 +66,3 @@ export function celRules(...rules: { rule: string; message?: string }[]) {
 export function listMap(...keys: string[]) {
   return { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys };
 }
-
-export type { TSchema };

@@ -26,7 +26,7 @@ export function validateRayClusterMetadata({ metadata }: Pick<RayCluster, "metad
 }
 
 /** The name rules of any kind, with the kind's own limit (objects.md 3.3). */
-export function nameErrors(name: string, kind: string, longest: number): FieldError[] {
+function nameErrors(name: string, kind: string, longest: number): FieldError[] {
   const problems = dns1035LabelProblems(name);
   return [
     ...failIf(name.length > longest, "metadata.name", `${kind} name should be no more than ${longest} characters`),
