@@ -6,7 +6,7 @@ import {
   validateRayClusterUpgrade,
 } from "../../../api/v1/validation/raycluster.ts";
 import { validateRayClusterSchema, withRayClusterDefaults } from "../../../api/v1/validation/schema.ts";
-import { readSamples, refusedSamples } from "./samples.ts";
+import { readRecordedComplaints, readSamples, refusedSamples } from "./samples.ts";
 
 const allGates = Object.fromEntries(featureGateNames.map((gate) => [gate, true])) as FeatureGates;
 
@@ -47,4 +47,22 @@ describe("the sample RayClusters", () => {
       expect(errors.map(({ field }) => field)).to.deep.equal(invalid === undefined ? [] : [invalid]);
     });
   }
+
+  const complaints = Object.entries(readRecordedComplaints());
+  for (const [file, said] of complaints) {
+    it(`${file} is refused in the words of the reference`, () => {
+      const sample = samples.find(({ title }) => title.endsWith(`/${file}#0`));
+      expect(sample, file).to.not.equal(undefined);
+      if (sample === undefined) return;
+      const completed = withRayClusterDefaults(sample.cluster);
+      const gates = { ...allGates, RayClusterMTLS: false };
+      const [first] = [...validateRayClusterMetadata(completed), ...validateRayClusterSpec(completed, gates)];
+      expect(first?.message).to.equal(said);
+    });
+  }
+
+  it("are refused by the reference in as many ways as were recorded", function () {
+    if (samples.length === 0) return this.skip();
+    expect(complaints.length).to.be.above(10);
+  });
 });

@@ -28,6 +28,23 @@ export function readSamples(): Sample[] | undefined {
   );
 }
 
+/** What the reference said about the RayCluster of a sample in its event, without the object's name, by title. */
+export function readRecordedComplaints(): Readonly<Record<string, string>> {
+  const files = existsSync(join(folder, "golden")) ? readdirSync(join(folder, "golden")) : [];
+  const complaints = files.flatMap((file) => {
+    const golden = JSON.parse(readFileSync(join(folder, "golden", file), "utf8")) as Golden;
+    const event = golden.events.find(({ reason }) => /^InvalidRayCluster(Spec|Metadata)$/.test(reason));
+    const [, said] = /^The RayCluster \w+ is invalid \S+: (.*)$/s.exec(event?.message ?? "") ?? [];
+    return said === undefined ? [] : [[golden.sample, said] as const];
+  });
+  return Object.fromEntries(complaints);
+}
+
+interface Golden {
+  readonly sample: string;
+  readonly events: readonly { readonly reason: string; readonly message: string }[];
+}
+
 /** Samples that the reference's API server refuses, too. */
 export const refusedSamples: Readonly<Record<string, string>> = {
   "cases/cluster-managed-by-bad.yaml#0": "spec.managedBy",
