@@ -58,6 +58,8 @@ export interface LocalClusterOptions {
   /** A CA that is to outlive the instance: path of CA.crt and CA.key without the ending. */
   readonly ca?: string;
   readonly progress?: Progress;
+  /** Gives up the start when it is aborted. */
+  readonly signal?: AbortSignal;
 }
 
 /** What {@link startLocalCluster} needs to know to write a kubeconfig for somebody. */
@@ -86,7 +88,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   try {
     await cluster.start();
   } catch (error) {
-    await cluster.stop({ keep: true });
+    await cluster.stop({ keep: options.signal?.aborted !== true });
     throw error;
   }
   return cluster;
@@ -268,9 +270,9 @@ export class LocalCluster {
     );
     await this.#api?.close();
     this.#relay?.close();
-    // An orderly end of the API server waits for open watches, and of what it knows nothing is lost.
-    await this.#stopProcess("kube-apiserver", keep ? 10_000 : 0);
-    await this.#stopProcess("etcd", keep ? 10_000 : 0);
+    // The API server's orderly end would wait for open watches; what it has acknowledged is in etcd.
+    await this.#stopProcess("kube-apiserver", 0);
+    await this.#stopProcess("etcd", keep ? 5_000 : 0);
     removeState(this.folder);
     if (!keep) rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
     await this.#lock.release();
@@ -364,12 +366,12 @@ export class LocalCluster {
   async #startEtcd(): Promise<void> {
     const settings = defined(this.#settings);
     const started = this.run(etcd(settings));
-    await until("etcd", 30_000, () => etcdHealthy(settings), failsWith(started));
+    await until("etcd", 30_000, () => etcdHealthy(settings), this.#failsWith(started));
   }
 
   async #startApiServer(): Promise<void> {
     const started = this.run(apiServer(defined(this.#settings)));
-    await until("the API server", 60_000, () => this.api.answers("/readyz"), failsWith(started));
+    await until("the API server", 60_000, () => this.api.answers("/readyz"), this.#failsWith(started));
   }
 
   async #startControllers(): Promise<void> {
@@ -379,12 +381,20 @@ export class LocalCluster {
     const started = this.run(controllerManager(settings));
     // Without its namespace's service account no pod can be created.
     const account = "/api/v1/namespaces/default/serviceaccounts/default";
-    await until("the controller manager", 60_000, () => this.api.answers(account), failsWith(started));
+    await until("the controller manager", 60_000, () => this.api.answers(account), this.#failsWith(started));
   }
 
   async #startSimulatedNodes(): Promise<void> {
     const started = this.run(kwok(this.binDir, this.folder, this.ranges.pods));
-    await createNodes(this.api, this.#options.simulatedNodes ?? DEFAULT_NODES, failsWith(started));
+    await createNodes(this.api, this.#options.simulatedNodes ?? DEFAULT_NODES, this.#failsWith(started));
+  }
+
+  /** What ends a wait: the program that is waited for has ended, or the user wants no more. */
+  #failsWith(started: ManagedProcess): () => void {
+    return () => {
+      this.#options.signal?.throwIfAborted();
+      if (started.failed) throw started.failure();
+    };
   }
 
   #kubeconfigOf(certificate: string): object {
@@ -393,6 +403,7 @@ export class LocalCluster {
   }
 
   async #step(step: string, work: () => Promise<void>): Promise<void> {
+    this.#options.signal?.throwIfAborted();
     const started = performance.now();
     await work();
     this.timings.push({ step, ms: Math.round(performance.now() - started) });
@@ -426,12 +437,6 @@ export class LocalCluster {
 function defined<T>(value: T | undefined): T {
   if (value === undefined) throw new Error("the cluster has not been started");
   return value;
-}
-
-function failsWith(started: ManagedProcess): () => void {
-  return () => {
-    if (started.failed) throw started.failure();
-  };
 }
 
 /** The first address of this machine that is not a loopback one; undefined without any network. */

@@ -29,9 +29,9 @@ export function checkoutRoot(): string {
 
 /** `${RAY_OPERATOR_CACHE:-${XDG_CACHE_HOME:-~/.cache}/ray-operator}`: programs, images, and the state of instances. */
 export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const own = environment["RAY_OPERATOR_CACHE"];
+  const own = environment.RAY_OPERATOR_CACHE;
   if (own) return own;
-  return join(environment["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "ray-operator");
+  return join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "ray-operator");
 }
 
 /** The state folder of the instance with the given name. */

@@ -76,7 +76,7 @@ export async function ensurePrograms(
   progress: Progress,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<string> {
-  const assets = environment["KUBEBUILDER_ASSETS"];
+  const assets = environment.KUBEBUILDER_ASSETS;
   if (assets && names.every((name) => isExecutable(join(assets, name)))) return assets;
 
   const root = join(cacheFolder(environment), "programs");
