@@ -44,7 +44,11 @@ describe("the CRD of RayCluster on a real API server", () => {
     expect(wrong).to.deep.equal([]);
   });
 
-  it("explains itself", () => {
+  it("explains itself", async () => {
+    await until(async () => {
+      const { body } = await client.raw({ method: "GET", path: "/openapi/v3" });
+      return "apis/ray.io/v1" in JSON.parse(body.toString()).paths;
+    });
     const explain = (field: string) => controlPlane.run("kubectl", ["explain", `raycluster.${field}`]);
     const groups = explain("spec.workerGroupSpecs");
     for (const text of ["groupName\t<string> -required-", "A replica is numOfHosts pods", "Needs autoscaler v2"]) {
@@ -235,17 +239,21 @@ describe("the CRD of RayCluster on a real API server", () => {
   const crdPath = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rayclusters.ray.io";
   const collection = (version: string) => `/apis/${version}/namespaces/default/rayclusters`;
 
-  async function established(): Promise<void> {
-    for (;;) {
+  function established(): Promise<void> {
+    return until(async () => {
       const { body } = await client.raw({ method: "GET", path: crdPath });
       const conditions: { type: string; status: string }[] = JSON.parse(body.toString()).status?.conditions ?? [];
-      const found = await client.raw({ method: "GET", path: collection("ray.io/v1") }).then(
+      if (!conditions.some(({ type, status }) => type === "Established" && status === "True")) return false;
+      return client.raw({ method: "GET", path: collection("ray.io/v1") }).then(
         () => true,
         () => false,
       );
-      if (found && conditions.some(({ type, status }) => type === "Established" && status === "True")) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    });
+  }
+
+  /** Asks again until it is so; the test's time-out ends it. */
+  async function until(isSo: () => Promise<boolean>): Promise<void> {
+    while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 50));
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: objects and tables alike
