@@ -1,5 +1,5 @@
 // Which recordings of the reference operator this operator is held against, and where they are.
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 /** The folder with samples, cases, golden recordings, recorder and comparer; it may be missing. */
@@ -21,6 +21,7 @@ export function clusterManifests(share = 1): string[] {
   );
   const inScope = files
     .filter((file) => /^(ray-cluster|cluster-).*\.ya?ml$/.test(basename(file)))
+    .filter((file) => /^kind: RayCluster$/m.test(readFileSync(file, "utf8")))
     .filter((file) => !Object.values(later).some((pattern) => pattern.test(basename(file))))
     .filter((file) => existsSync(join(conformanceDir, "golden", `${nameOf(file)}.json`)))
     .sort((a, b) => basename(a).localeCompare(basename(b)));
