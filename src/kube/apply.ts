@@ -3,7 +3,8 @@
 // Waves run one after the other, the actions of a wave side by side, bounded by a limiter that all objects share. The
 // actions of a batch start in growing portions (16, then as many more as have succeeded, twice over), so that a
 // thousand creates that would all be refused cost sixteen refusals.
-import type { Client } from "./client.ts";
+import type { Identified } from "./cache.ts";
+import type { KubeClient } from "./client.ts";
 import type { Action, CreateAction, DeleteAction, Outcome, PatchAction } from "./decision.ts";
 import {
   ApiError,
@@ -17,7 +18,7 @@ import {
   NotLeaderError,
 } from "./errors.ts";
 import type { Limiter } from "./limiter.ts";
-import { backoffMs, sleep } from "./time.ts";
+import { backoffMs, type Clock, sleep } from "./time.ts";
 import type { KubeObject, ObjectReference, ResourceType } from "./types.ts";
 
 /** Where the results of writes go: the caches. */
@@ -25,19 +26,20 @@ export interface WriteSink {
   /** The answer of a create or patch. */
   written(type: ResourceType, object: KubeObject): void;
   /** A delete was accepted; the object may still be there for a while. */
-  deleting(type: ResourceType, object: { namespace: string; name: string; uid: string }): void;
+  deleting(type: ResourceType, object: Identified): void;
   /** The object with this UID is no more. */
-  gone(type: ResourceType, object: { namespace: string; name: string; uid: string }): void;
+  gone(type: ResourceType, object: Identified): void;
 }
 
 export interface ApplierOptions {
-  readonly client: Client;
+  readonly client: KubeClient;
   readonly limiter: Limiter;
   readonly sink: WriteSink;
   /** Attempts of one action in all, when the server is overloaded or unreachable. Default 4: about 2 s. */
   readonly attempts?: number;
   /** First pause between attempts, milliseconds. Default 100. */
   readonly retryMs?: number;
+  readonly clock?: Clock;
   /** Kinds whose creates are answered with metadata only; the rest of the object is taken as it was sent. */
   readonly metadataAnswers?: readonly ResourceType[];
 }
@@ -45,11 +47,12 @@ export interface ApplierOptions {
 export interface Applied {
   /** One for each action, in the same order. */
   readonly outcomes: Outcome[];
-  /** Creates of which nobody knows whether they happened: to be repeated under the same name (`settle`). */
+  /** Creates of which nobody knows whether they happened: see `UnknownCreates`. */
   readonly unknown: CreateAction[];
 }
 
 const FIRST_PORTION = 16;
+const LONGEST_RETRY_MS = 5_000;
 
 /** How one attempt at an action ended, when it did not throw. */
 interface Done {
@@ -84,13 +87,10 @@ export class Applier {
     return { outcomes: actions.map((action) => outcomes.get(action) ?? { action, result: "skipped" }), unknown };
   }
 
-  /**
-   * Finds out what became of a create whose outcome was unknown, by doing it again under the same name. Resolves with
-   * true when that is known now (it exists, or the server refused it), false when still nobody knows.
-   */
-  async settle(action: CreateAction, owner: string, signal?: AbortSignal): Promise<boolean> {
-    const { outcome, unknown } = await this.#run(action, owner, signal);
-    return outcome.result === "done" || !unknown;
+  /** Does one create again under the same name; false: its outcome is still unknown. */
+  async repeat(action: CreateAction, owner: string, signal?: AbortSignal): Promise<boolean> {
+    const { unknown } = await this.#run(action, owner, signal);
+    return !unknown;
   }
 
   /** Reads one object through the same limiter; null: there is none. */
@@ -103,6 +103,11 @@ export class Applier {
         throw error;
       }
     });
+  }
+
+  /** An object that turned out to exist enters the caches. */
+  adopt(type: ResourceType, object: KubeObject): void {
+    this.#options.sink.written(type, object);
   }
 
   /** Runs one batch in growing portions, or all at once what belongs to none. */
@@ -155,7 +160,7 @@ export class Applier {
           return { outcome: failedOutcome(action, error), unknown: isOutcomeUnknown(error) };
         }
       }
-      await sleep(backoffMs(attempt - 1, retryMs, 4 ** 3 * retryMs), signal);
+      await sleep(backoffMs(attempt - 1, retryMs, LONGEST_RETRY_MS), signal, this.#options.clock);
     }
   }
 

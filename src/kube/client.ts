@@ -92,6 +92,12 @@ const PATCH_TYPES = {
 const SERVER_TIMEOUT_SECONDS = 25;
 const METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
+/** What the runtime uses of a client; a model of an API server can stand in for it. */
+export type KubeClient = Pick<
+  Client,
+  "get" | "list" | "pages" | "create" | "update" | "updateStatus" | "patch" | "delete" | "watch"
+>;
+
 /**
  * A client of one API server. All calls reject with `ApiError` (the server said no), `ConnectionError` (no answer) or
  * the abort signal's reason. Overload (429) and broken connections are tried again a few times; a create is repeated

@@ -1,7 +1,7 @@
 // Events for `kubectl describe` (events.k8s.io/v1). Writing them never delays or fails what they tell of: they go
 // through a bounded queue of their own, and equal ones become one Event with a series count.
 import { hostname } from "node:os";
-import type { Client } from "./client.ts";
+import type { KubeClient } from "./client.ts";
 import type { EventSpec } from "./decision.ts";
 import { DelayHeap } from "./delay-heap.ts";
 import { isNotFound, isTransient, messageOf } from "./errors.ts";
@@ -10,7 +10,7 @@ import { type Clock, systemClock } from "./time.ts";
 import type { KubeObject, Logger, ResourceType } from "./types.ts";
 
 export interface EventSinkOptions {
-  readonly client: Client;
+  readonly client: KubeClient;
   readonly log: Logger;
   readonly clock?: Clock;
   /** Equal lines that come within this time of the first are one write, milliseconds. Default 100. */

@@ -1,6 +1,6 @@
 // One leader among several replicas, by a Lease (coordination.k8s.io/v1), in the way and with the meaning of client-go's
 // leader election, so that replicas of both kinds exclude each other.
-import type { Client } from "./client.ts";
+import type { KubeClient } from "./client.ts";
 import { isAlreadyExists, isConflict, isNotFound, messageOf, NotLeaderError } from "./errors.ts";
 import { microTime } from "./events.ts";
 import { type Clock, sleep, systemClock } from "./time.ts";
@@ -8,7 +8,7 @@ import type { KubeObject, Logger, ObjectReference, ResourceType } from "./types.
 
 export interface LeaderElectionOptions {
   /** A client of its own (short time-outs, no gate), so that a busy operator does not keep its lease waiting. */
-  readonly client: Client;
+  readonly client: KubeClient;
   readonly log: Logger;
   /** Name of the Lease, such as `ray-operator-leader`. */
   readonly name: string;

@@ -28,7 +28,7 @@ export interface ManagerOptions {
   readonly leaderElection?: LeaseOptions | undefined;
   /** Namespaces of all caches; all when empty. */
   readonly namespaces?: readonly string[];
-  /** Writes at once, over all controllers. Default 32 (ADR 1 has the measurements). */
+  /** Writes of actions at once, over all controllers. Default 32 (ADR 1 has the measurements). */
   readonly writeParallelism?: number;
   /** How long running reconciles may take to end at a graceful stop, milliseconds. Default 20,000. */
   readonly gracefulStopMs?: number;
@@ -66,6 +66,8 @@ export interface Health {
 
 const LEASE_TIMEOUT_MS = 5_000;
 const FLUSH_MS = 3_000;
+/** For what does not go through the limiter: status writes and events do not wait behind a thousand creates. */
+const SPARE_CONNECTIONS = 8;
 
 export class Manager {
   readonly client: Client;
@@ -89,7 +91,9 @@ export class Manager {
     this.#options = options;
     this.log = log;
     const observer = this.#observer(options.metrics?.client);
-    this.client = new Client(connection, { ...options.client, observer });
+    const parallelism = options.writeParallelism ?? 32;
+    const connections = parallelism + SPARE_CONNECTIONS;
+    this.client = new Client(connection, { connections, ...options.client, observer });
     if (leaderElection) {
       this.#leaseClient = new Client(connection, {
         userAgent: `${options.client?.userAgent ?? "ray-operator"}/leader-election`,
@@ -105,7 +109,7 @@ export class Manager {
     this.#events = new EventSink({ client: this.client, log });
     this.#applier = new Applier({
       client: this.client,
-      limiter: new Limiter(options.writeParallelism ?? 32),
+      limiter: new Limiter(parallelism),
       sink: this.sink,
       metadataAnswers: options.metadataAnswers ?? [],
     });

@@ -1,6 +1,7 @@
 // The sockets to one API server. Watches have a pool of their own, because over HTTP/1.1 each holds a connection for
 // minutes and must not take it from requests.
-import { type Dispatcher, Pool } from "undici";
+import type { Dispatcher } from "undici";
+import Pool from "undici/lib/dispatcher/pool.js";
 import type { TlsMaterial } from "./identity.ts";
 import type { Connection } from "./kubeconfig.ts";
 

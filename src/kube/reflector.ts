@@ -2,7 +2,7 @@
 // again where the watch ended. The list is streamed as the beginning of the watch where the server can do that (no page
 // of many megabytes is ever held), and paged elsewhere.
 import { ALL_NAMESPACES, type ObjectCache } from "./cache.ts";
-import type { Client } from "./client.ts";
+import type { KubeClient } from "./client.ts";
 import { ApiError, isExpired, messageOf } from "./errors.ts";
 import { backoffMs, sleep } from "./time.ts";
 import type { KubeObject, Logger } from "./types.ts";
@@ -26,7 +26,7 @@ const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 
 /** Reflects one scope (a namespace, or all) of a cache. */
 export class Reflector<T extends KubeObject> {
-  readonly #client: Client;
+  readonly #client: KubeClient;
   readonly #cache: ObjectCache<T>;
   readonly #scope: string;
   readonly #options: ReflectorOptions;
@@ -35,7 +35,7 @@ export class Reflector<T extends KubeObject> {
   #resourceVersion: string | undefined;
   #failures = 0;
 
-  constructor(client: Client, cache: ObjectCache<T>, scope: string, options: ReflectorOptions) {
+  constructor(client: KubeClient, cache: ObjectCache<T>, scope: string, options: ReflectorOptions) {
     this.#client = client;
     this.#cache = cache;
     this.#scope = scope;

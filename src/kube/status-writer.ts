@@ -1,6 +1,6 @@
 // Writes the status of a reconciled object: last in a pass, only when it differs, and only onto the version that it was
 // computed from.
-import type { Client } from "./client.ts";
+import type { KubeClient } from "./client.ts";
 import type { Outcome, StatusResult } from "./decision.ts";
 import { mergePatch } from "./merge-patch.ts";
 import type { Reconciler } from "./reconciler.ts";
@@ -25,7 +25,7 @@ const MERGE_MS = 1_000;
 
 /** Computes nothing; compares, waits or writes. Rejects with 409 when the object has changed in the meantime. */
 export async function writeStatus<Seen, Status>(
-  client: Client,
+  client: KubeClient,
   reconciler: Reconciler<Seen, Status>,
   seen: Seen,
   outcomes: readonly Outcome[],
