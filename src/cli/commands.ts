@@ -9,6 +9,10 @@ export async function runSubcommand(args: readonly string[]): Promise<number> {
   const program = createProgram((code) => {
     exitCode = code;
   });
+  const { registerLocal } = await import("./local.ts");
+  registerLocal(program, (code) => {
+    exitCode = code;
+  });
   try {
     await program.parseAsync([...args], { from: "user" });
   } catch (error) {

@@ -25,9 +25,14 @@ export interface ParsedFlags {
   readonly rest: readonly string[];
 }
 
-/** A command line that cannot be read: exit code 2. `help`: the user asked for `-h` or `--help`. */
+/** A command line that cannot be read: exit code 2. */
 export class FlagError extends Error {
   override readonly name = "FlagError";
+}
+
+/** The user asked for `-h` or `--help`: exit code 0. */
+export class HelpRequested extends Error {
+  override readonly name = "HelpRequested";
 }
 
 /**
@@ -43,13 +48,17 @@ export function parseGoFlags(definitions: readonly FlagDefinition[], args: reado
     at += 1;
     if (argument === "--") break;
     const { name, text } = splitArgument(argument);
-    const definition = known.get(name);
-    if (!definition) throw new FlagError(`flag provided but not defined: -${name}${suggestion(name, known)}`);
+    const definition = known.get(name) ?? refuse(name, known);
     const takesNext = text === undefined && definition.type !== "bool";
     values.set(name, parseValue(definition, takesNext ? args[at] : (text ?? "true")));
     if (takesNext) at += 1;
   }
   return { values, rest: args.slice(at) };
+}
+
+function refuse(name: string, known: ReadonlyMap<string, FlagDefinition>): never {
+  if (name === "h" || name === "help") throw new HelpRequested();
+  throw new FlagError(`flag provided but not defined: -${name}${suggestion(name, known)}`);
 }
 
 function isFlag(argument: string | undefined): boolean {
@@ -135,7 +144,7 @@ const parsers: Readonly<Record<FlagDefinition["type"], (text: string) => FlagVal
 function suggestion(name: string, known: ReadonlyMap<string, FlagDefinition>): string {
   const near = [...known.keys()]
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .filter(({ distance }) => distance <= 3)
+    .filter(({ distance }) => distance <= Math.max(1, name.length / 4))
     .sort((a, b) => a.distance - b.distance)[0];
   return near ? ` (did you mean --${near.candidate}?)` : "";
 }

@@ -150,7 +150,7 @@ async function goUp(options: UpOptions): Promise<void> {
   const folder = await folderOf(options);
   const running = report(folder);
   if (running && running.status !== "ended") {
-    throw new Error(`it runs already, as process ${running.state.owner.pid}: see "local status"`);
+    throw new Error(`it runs already, as process ${running.state.owner?.pid}: see "local status"`);
   }
   const { nodes, reason } = await chooseNodes(options.nodes);
   if (reason) process.stderr.write(`${reason}\n`);
@@ -203,7 +203,7 @@ async function formatted(
   const rows = shown.map(({ state, status, processes }) => {
     const memory = processes.reduce((sum, one) => sum + one.residentBytes, 0);
     const { name, nodes, owner, url = "", kubeconfig = "" } = state;
-    return [name, nodes, status, String(owner.pid), megabytes(memory), url, kubeconfig];
+    return [name, nodes, status, status === "ended" ? "-" : String(owner?.pid), megabytes(memory), url, kubeconfig];
   });
   const lines = columns([["NAME", "NODES", "STATUS", "PROCESS", "MEMORY", "API SERVER", "KUBECONFIG"], ...rows]);
   return `${[...lines, ...(detailed ? shown.flatMap((one) => details(one, columns)) : [])].join("\n")}\n`;

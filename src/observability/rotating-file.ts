@@ -1,6 +1,7 @@
 // The log file: a new one at 500 MB, old ones kept for 30 days, at most 10 of them (operator.md section 10).
 import {
   createWriteStream,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -34,7 +35,7 @@ export class RotatingFile extends Writable {
     super({ decodeStrings: true });
     this.#path = path;
     this.#limits = limits;
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     this.#file = this.#open();
     this.#prune();
   }
@@ -88,4 +89,11 @@ export class RotatingFile extends Writable {
       if (index >= this.#limits.maxFiles || modified < oldest) rmSync(path, { force: true });
     }
   }
+}
+
+/** Like `mkdir -p`. Node's own recursive form never returns for some paths, such as those under /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  mkdirSync(path);
 }

@@ -1,7 +1,5 @@
 import { expect } from "chai";
 import prometheus from "prom-client";
-import { clientMetrics } from "../../../src/observability/client-metrics.ts";
-import { controllerMetrics } from "../../../src/observability/controller-metrics.ts";
 import { createRegistry, serveMetrics } from "../../../src/observability/metrics.ts";
 import { type MeasuredCluster, rayClusterMetrics } from "../../../src/observability/raycluster-metrics.ts";
 
@@ -90,57 +88,5 @@ describe("the metrics endpoint", () => {
     const failure = await serveMetrics(`127.0.0.1:${server.port}`, new prometheus.Registry()).catch((error) => error);
     await server.close();
     expect(failure.message).to.match(/^cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/);
-  });
-
-  it("counts requests to the API server by method, host and code, as client-go's metrics do", async () => {
-    const registry = new prometheus.Registry();
-    const observer = clientMetrics(registry);
-    const record = { verb: "create", method: "POST", resource: "pods", host: "h:1", code: "201" } as const;
-    observer.request?.({ ...record, seconds: 0.2, requestBytes: 100, responseBytes: 5000 });
-    observer.retry?.("create", "h:1", "429");
-    observer.throttled?.("create", "h:1", 0);
-    expect(await series(registry, "rest_client_requests_total")).to.deep.equal([
-      'rest_client_requests_total{code="201",method="POST",host="h:1"} 1',
-    ]);
-    expect(await series(registry, "rest_client_request_duration_seconds_bucket")).to.include(
-      'rest_client_request_duration_seconds_bucket{le="0.25",verb="POST",host="h:1"} 1',
-    );
-    expect(await series(registry, "rest_client_request_retries_total")).to.have.lengthOf(1);
-    expect(await series(registry, "ray_operator_api_calls_total")).to.deep.equal([
-      'ray_operator_api_calls_total{verb="create",resource="pods",code="201"} 1',
-    ]);
-  });
-});
-
-describe("the metrics of controllers", () => {
-  it("exist with value 0 before the first reconcile", async () => {
-    const registry = new prometheus.Registry();
-    controllerMetrics(registry).controller("raycluster", 32, () => new Map());
-    const total = await series(registry, "controller_runtime_reconcile_total");
-    expect(total).to.have.lengthOf(4);
-    expect(total).to.include('controller_runtime_reconcile_total{controller="raycluster",result="error"} 0');
-    for (const name of ["workqueue_adds_total", "controller_runtime_active_workers", "workqueue_depth"]) {
-      expect(await series(registry, name), name).to.have.lengthOf(1);
-    }
-  });
-
-  it("count reconciles by their end and follow the queue", async () => {
-    const registry = new prometheus.Registry();
-    const metrics = controllerMetrics(registry);
-    const { reconciles, queue } = metrics.controller("raycluster", 32, () => new Map([[100, 7]]));
-    queue.added?.(0);
-    reconciles.started?.();
-    reconciles.started?.();
-    reconciles.ended?.("error", 0);
-    metrics.leading("ray-operator-leader", true);
-    const value = async (name: string) => (await series(registry, name)).map((line) => line.split(" ").at(-1));
-    expect(await value("controller_runtime_reconcile_errors_total")).to.deep.equal(["1"]);
-    expect(await value("controller_runtime_active_workers")).to.deep.equal(["1"]);
-    expect(await value("workqueue_adds_total")).to.deep.equal(["1"]);
-    expect(await value("leader_election_master_status")).to.deep.equal(["1"]);
-    expect(await series(registry, "workqueue_depth")).to.include(
-      'workqueue_depth{name="raycluster",controller="raycluster",priority="100"} 7',
-    );
-    expect(Number((await value("workqueue_longest_running_processor_seconds"))[0])).to.be.greaterThan(0);
   });
 });

@@ -1,0 +1,34 @@
+// What the cluster offers beside Kubernetes itself, found out once at the start (operator.md section 1, 12 and 16).
+import type { Settings } from "../../controllers/shared/settings.ts";
+import type { Client } from "../kube/client.ts";
+import { ApiError, ConnectionError } from "../kube/errors.ts";
+import { UserError } from "./errors.ts";
+
+interface ApiGroupList {
+  readonly groups?: readonly { readonly name: string; readonly versions?: readonly { readonly version: string }[] }[];
+}
+
+/** Groups by name, not by suffix: a stray CRD of some `.openshift.io` group does not make a cluster OpenShift. */
+const openShiftGroups = ["route.openshift.io", "security.openshift.io", "config.openshift.io"];
+
+/** Asks the API server which groups it serves. Throws `UserError` when it cannot be asked. */
+export async function findCapabilities(client: Client): Promise<Pick<Settings, "openShift" | "certManager">> {
+  try {
+    const answer = await client.raw({ method: "GET", path: "/apis", timeoutMs: 10_000 });
+    return capabilitiesOf(JSON.parse(answer.body.toString()));
+  } catch (error) {
+    if (error instanceof ApiError || error instanceof ConnectionError) {
+      throw new UserError(`cannot reach the API server ${client.connection.server}: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** Reads the answer of `/apis`. */
+export function capabilitiesOf({ groups = [] }: ApiGroupList): Pick<Settings, "openShift" | "certManager"> {
+  const served = new Map(groups.map(({ name, versions = [] }) => [name, versions.map(({ version }) => version)]));
+  return {
+    openShift: openShiftGroups.some((group) => served.has(group)),
+    certManager: served.get("cert-manager.io")?.includes("v1") ?? false,
+  };
+}
