@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { instanceFolder } from "./paths.ts";
 import { end, isAlive, residentBytes } from "./proc.ts";
 import { tail } from "./process.ts";
-import { endLeftovers, type InstanceState, isRunning, readState, removeState } from "./state.ts";
+import { endLeftovers, type InstanceState, isRunning, readState, recordEnd } from "./state.ts";
 import { until } from "./wait.ts";
 
 /** An instance as `local status` shows it. */
@@ -77,7 +77,7 @@ export async function stopInstance(folder: string, keep: boolean): Promise<boole
   if (running) await end(state.owner, STOP_MS);
   const left = await endLeftovers(state);
   if (state.nodes === "real") await cleanUpNode();
-  removeState(folder);
+  recordEnd(folder);
   if (!keep) {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     rmSync(`${folder}.log`, { force: true });

@@ -1,7 +1,7 @@
 // What an instance remembers in its state folder: who runs it, which processes it started, which ports and address
 // ranges it uses. Read at the next start (to end what a killed parent left) and by `local status` and `local down`.
 
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { end, isAlive, type ProcessIdentity } from "./proc.ts";
 
@@ -18,12 +18,12 @@ export interface AddressRanges {
   readonly interface?: string;
 }
 
-/** `state.json`. Whoever adds a field keeps old files readable: all but the first three may be absent. */
+/** `state.json`. Whoever adds a field keeps old files readable: it may be absent. */
 export interface InstanceState {
   readonly name: string;
   readonly nodes: "none" | "simulated" | "real";
-  /** The process that owns the instance: all end with it. */
-  readonly owner: ProcessIdentity;
+  /** The process that owns the instance: all end with it. Absent once it has ended in order. */
+  readonly owner?: ProcessIdentity;
   readonly processes: readonly RecordedProcess[];
   readonly startedAt?: string;
   readonly ready?: boolean;
@@ -35,13 +35,16 @@ export interface InstanceState {
   readonly addresses?: Readonly<Record<string, string>>;
 }
 
+/** The state of an instance whose owner has not ended in order. */
+export type RunningState = InstanceState & { readonly owner: ProcessIdentity };
+
 const file = (folder: string): string => join(folder, "state.json");
 
 /** The state of the instance in `folder`, or undefined when there is none or the file is unreadable. */
 export function readState(folder: string): InstanceState | undefined {
   try {
     const state = JSON.parse(readFileSync(file(folder), "utf8")) as InstanceState;
-    return state.owner && Array.isArray(state.processes) ? state : undefined;
+    return Array.isArray(state.processes) ? state : undefined;
   } catch {
     return undefined;
   }
@@ -55,14 +58,17 @@ export function writeState(folder: string, state: InstanceState): void {
   renameSync(temporary, file(folder));
 }
 
-/** Forgets the instance's processes; its data stays. */
-export function removeState(folder: string): void {
-  rmSync(file(folder), { force: true });
+/** Writes down that nothing runs any more. Ports and ranges stay known, for a next start with the same data. */
+export function recordEnd(folder: string): void {
+  const state = readState(folder);
+  if (!state) return;
+  const { owner: _, ...rest } = state;
+  writeState(folder, { ...rest, processes: [], ready: false });
 }
 
 /** Whether the process that owns the instance still runs. */
-export function isRunning(state: InstanceState | undefined): state is InstanceState {
-  return state !== undefined && isAlive(state.owner);
+export function isRunning(state: InstanceState | undefined): state is RunningState {
+  return state?.owner !== undefined && isAlive(state.owner);
 }
 
 /**
