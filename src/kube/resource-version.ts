@@ -15,5 +15,5 @@ export function isNewer(a: string | undefined, b: string | undefined): boolean {
 
 // No leading zero, so that the longer number is the larger one.
 function isNumber(text: string): boolean {
-  return /^[1-9][0-9]*$/.test(text);
+  return /^(0|[1-9][0-9]*)$/.test(text);
 }
