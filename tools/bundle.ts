@@ -1,8 +1,8 @@
-// Makes dist/ray-operator.mjs: the whole program in one file that needs Node and nothing else.
+// Makes dist/ray-operator.mjs, or the file named as argument: the whole program in one file that needs only Node.
 import { chmodSync, statSync } from "node:fs";
 import { build } from "esbuild";
 
-const output = "dist/ray-operator.mjs";
+const output = process.argv[2] ?? "dist/ray-operator.mjs";
 
 /** Runs before anything else: an old Node fails in ways that do not say why. CommonJS parts need a `require`. */
 const prelude = `#!/usr/bin/env node
@@ -19,7 +19,6 @@ await build({
   format: "esm",
   target: "node26",
   minify: true,
-  keepNames: true,
   sourcemap: "linked",
   sourcesContent: false,
   // One character outside Latin-1 would make V8 keep the whole text in two bytes a character.

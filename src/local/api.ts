@@ -1,7 +1,7 @@
 // A few calls to the local API server. The operator's own client is what many tests test, so this does not use it.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { Pool } from "undici";
+import Pool from "undici/lib/dispatcher/pool.js";
 
 /** How to reach an API server as somebody. */
 export interface ApiAccess {
