@@ -1,6 +1,7 @@
 // A few calls to the local API server. The operator's own client is what many tests test, so this does not use it.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import request from "undici/lib/api/api-request.js";
 import Pool from "undici/lib/dispatcher/pool.js";
 
 /** How to reach an API server as somebody. */
@@ -50,7 +51,7 @@ export class LocalApi {
 
   async request<T>(method: string, path: string, body?: unknown, contentType = "application/json"): Promise<T> {
     const text = typeof body === "string" ? body : JSON.stringify(body);
-    const answer = await this.#pool.request({
+    const answer = await request.call(this.#pool, {
       method,
       path,
       headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": contentType }) },
@@ -109,7 +110,7 @@ export class LocalApi {
   ): Promise<void> {
     // Without a resourceVersion a watch starts with synthetic ADDED events of everything there is.
     const query = "watch=true&allowWatchBookmarks=true";
-    const answer = await this.#pool.request({ method: "GET", path: `${path}?${query}`, bodyTimeout: 0, signal });
+    const answer = await request.call(this.#pool, { method: "GET", path: `${path}?${query}`, bodyTimeout: 0, signal });
     if (answer.statusCode >= 400) {
       throw new ApiError("WATCH", path, answer.statusCode, await answer.body.text());
     }
