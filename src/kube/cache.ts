@@ -3,9 +3,10 @@
 // The contract:
 // - Reads are synchronous and never leave the process. What they give is shared: read-only for everyone.
 // - The answers of our own writes enter at once (`written`, `deleting`, `gone`), so that the next pass sees them. The
-//   newer resourceVersion wins, whichever way it came; what was seen deleted never comes back by a late answer.
+//   newer resourceVersion wins, whichever way it came. What a list or watch has shown to be gone never comes back by a
+//   late answer: an answer older than what was seen of the collection, about an object that is not there, is history.
 // - Change handlers are called in order, once a change, with the object before and after.
-import { isNewer } from "./resource-version.ts";
+import { compareResourceVersions, isNewer } from "./resource-version.ts";
 import { type LabelMatch, parseLabelSelector } from "./selector.ts";
 import { Tombstones } from "./tombstones.ts";
 import type { KubeObject, Logger, ResourceType } from "./types.ts";
@@ -54,7 +55,10 @@ export class ObjectCache<T extends KubeObject = KubeObject> {
   readonly #byNamespace = new Map<string, Map<string, T>>();
   readonly #indexes = new Map<string, Index<T>>();
   readonly #handlers = new Set<ChangeHandler<T>>();
+  /** Objects whose end we know from our own deletes. */
   readonly #tombstones: Tombstones;
+  /** Up to which resourceVersion everything of a scope has been seen. */
+  readonly #seenUpTo = new Map<string, string>();
   /** UIDs that came by our own writes and that no watch or list has shown yet. */
   readonly #assumed = new Set<string>();
   /** UIDs whose deletion we asked for and that no watch has shown terminating yet. */
@@ -124,7 +128,15 @@ export class ObjectCache<T extends KubeObject = KubeObject> {
         this.#removeIfNewer(current, object.metadata.resourceVersion);
       return;
     }
-    const uid = object.metadata.uid ?? "";
+    const { namespace, resourceVersion, uid } = object.metadata;
+    const seenUpTo = this.#seenUpTo.get(this.#scopeOf(namespace));
+    if (
+      !current &&
+      compareResourceVersions(resourceVersion, seenUpTo) !== undefined &&
+      !isNewer(resourceVersion, seenUpTo)
+    ) {
+      return;
+    }
     if (this.#put(this.project(object), false) && uid) this.#assumed.add(uid);
   }
 
@@ -138,7 +150,7 @@ export class ObjectCache<T extends KubeObject = KubeObject> {
 
   /** The object with this UID surely no longer exists. */
   gone({ namespace, name, uid }: Identified): void {
-    this.#tombstones.add(uid, undefined);
+    this.#tombstones.add(uid);
     const current = this.get(namespace, name);
     if (current?.metadata.uid === uid) this.#remove(current, false);
   }
@@ -158,22 +170,22 @@ export class ObjectCache<T extends KubeObject = KubeObject> {
     }
     for (const known of scope === ALL_NAMESPACES ? this.list() : this.list(scope)) {
       if (listed.has(known.metadata.uid ?? "") || this.#writtenAfter(known, resourceVersion)) continue;
-      this.#tombstones.add(known.metadata.uid ?? "", resourceVersion);
       this.#remove(known, initial);
     }
     for (const object of objects) this.#putListed(object, resourceVersion, initial);
+    this.#seenUpTo.set(scope, resourceVersion);
     this.#unlisted.delete(scope);
     if (this.synced) this.#synced.resolve();
   }
 
   /** Takes one event of a watch (a projected object). */
   event(type: "ADDED" | "MODIFIED" | "DELETED", object: T): void {
+    const { namespace, name, uid, resourceVersion } = object.metadata;
+    if (resourceVersion) this.#seenUpTo.set(this.#scopeOf(namespace), resourceVersion);
     if (type !== "DELETED") {
       this.#put(object, true);
       return;
     }
-    const { namespace, name, uid = "", resourceVersion } = object.metadata;
-    this.#tombstones.add(uid, resourceVersion);
     const current = this.get(namespace, name);
     if (current && current.metadata.uid === uid) this.#removeIfNewer(current, resourceVersion);
   }
@@ -184,6 +196,7 @@ export class ObjectCache<T extends KubeObject = KubeObject> {
     for (const index of this.#indexes.values()) index.clear();
     this.#assumed.clear();
     this.#deleting.clear();
+    this.#seenUpTo.clear();
     this.#size = 0;
     if (this.synced) this.#synced = Promise.withResolvers();
     for (const scope of this.scopes) this.#unlisted.add(scope);
@@ -193,11 +206,15 @@ export class ObjectCache<T extends KubeObject = KubeObject> {
     return this.scopes[0] === ALL_NAMESPACES || this.scopes.includes(namespace ?? "");
   }
 
+  #scopeOf(namespace: string | undefined): string {
+    return this.scopes[0] === ALL_NAMESPACES ? ALL_NAMESPACES : (namespace ?? "");
+  }
+
   // A list is the truth up to its resourceVersion, except for what we wrote after it was made.
   #putListed(object: T, listVersion: string, initial: boolean): void {
     const current = this.get(object.metadata.namespace, object.metadata.name);
     if (current && this.#writtenAfter(current, listVersion)) return;
-    if (this.#tombstones.covers(object)) return;
+    if (this.#tombstones.has(object.metadata.uid)) return;
     this.#assumed.delete(object.metadata.uid ?? "");
     if (sameVersion(current, object)) return;
     this.#store(current, this.#deleting.has(object.metadata.uid ?? "") ? this.#marked(object) : object, initial);
@@ -206,7 +223,7 @@ export class ObjectCache<T extends KubeObject = KubeObject> {
   /** Whether the object was taken; an older or deleted one is not. */
   #put(object: T, watched: boolean): boolean {
     const { namespace, name, uid = "", resourceVersion } = object.metadata;
-    if (this.#tombstones.covers(object)) return false;
+    if (this.#tombstones.has(uid)) return false;
     const current = this.get(namespace, name);
     if (watched && !isNewer(current?.metadata.resourceVersion, resourceVersion) && this.#assumed.delete(uid)) {
       // The answer of our own write may have been less than the whole object (`metadataAnswers`).

@@ -152,12 +152,13 @@ export class Controller<Seen = unknown, Status = unknown> {
         return;
       case "done":
         this.queue.forget(key);
-        if (result.requeueAfterMs !== undefined && result.requeueAfterMs > 0) this.#later(key, result.requeueAfterMs);
+        if (result.requeueAfterMs !== undefined) this.#later(key, result.requeueAfterMs);
     }
   }
 
   #later(key: string, delayMs: number): void {
-    if (delayMs < SPREAD_FROM_MS) this.queue.addAfter(key, delayMs);
+    if (delayMs <= 0) this.queue.add(key);
+    else if (delayMs < SPREAD_FROM_MS) this.queue.addAfter(key, delayMs);
     else this.queue.addAfter(key, delayMs * (0.9 + this.#deps.random() / 5), PRIORITY.background);
   }
 

@@ -67,7 +67,7 @@ export interface Decision {
   readonly actions: readonly Action[];
   /** Events that do not hang on an action. */
   readonly events?: readonly EventSpec[];
-  /** Look again after this many milliseconds even if nothing happens. */
+  /** Look again after this many milliseconds even if nothing happens; 0: at once, for the next step of a sequence. */
   readonly requeueAfterMs?: number;
   /** What could not be decided without reading it first: the runtime reads these and asks again. */
   readonly needs?: readonly ObjectReference[];

@@ -72,7 +72,7 @@ export async function runPass<Seen, Status>(
     reconciler.gone?.(parts);
     return { kind: "gone" };
   }
-  const { seen, decision, context } = decided;
+  const { seen, decision } = decided;
   const object = reconciler.object(seen);
   for (const event of decision.events ?? []) events.emit(object, event);
   if (decision.ignore !== undefined) {

@@ -77,6 +77,15 @@ describe("the cache", () => {
     expect(cache.size).to.equal(0);
   });
 
+  it("never brings back what a new list no longer had when a late answer tells of it", () => {
+    cache.replace([], "5", "");
+    cache.replace([], "8", "");
+    cache.written(at("a", 6));
+    expect(cache.size).to.equal(0);
+    cache.written(at("b", 9));
+    expect(cache.size).to.equal(1);
+  });
+
   it("takes back an object that left the label selector and came again", () => {
     cache.replace([], "5", "");
     cache.event("ADDED", at("a", 6));
@@ -241,18 +250,18 @@ describe("the cache", () => {
     expect(cache.synced).to.equal(true);
   });
 
-  it("remembers deletions long enough for late answers, and not for ever", async () => {
+  it("remembers its own deletes long enough for a lagging watch, and not for ever", async () => {
     const clock = new VirtualClock();
     const mortal = new ObjectCache({ type: PODS, now: clock.now });
-    mortal.event("DELETED", at("a", 8));
+    mortal.gone({ namespace: "ns", name: "a", uid: "uid-a" });
     await clock.advance(119_000);
-    mortal.written(at("a", 6));
+    mortal.event("MODIFIED", at("a", 6));
     expect(mortal.size).to.equal(0);
     for (let i = 0; i < 2; i++) {
       await clock.advance(120_000);
-      mortal.event("DELETED", at(`other-${i}`, 9));
+      mortal.gone({ namespace: "ns", name: "other", uid: `other-${i}` });
     }
-    mortal.written(at("a", 6));
+    mortal.event("MODIFIED", at("a", 7));
     expect(mortal.size).to.equal(1);
   });
 });
