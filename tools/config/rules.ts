@@ -56,7 +56,7 @@ export const operatorRules: readonly Rule[] = [
   {
     apiGroups: ["ray.io"],
     resources: ["rayclusters/status"],
-    verbs: ["update"],
+    verbs: ["patch"],
     why: "the status",
   },
   {
