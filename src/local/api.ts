@@ -1,8 +1,8 @@
 // A few calls to the local API server. The operator's own client is what many tests test, so this does not use it.
 
+import type { IncomingMessage } from "node:http";
+import { Agent, request as httpsRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import request from "undici/lib/api/api-request.js";
-import Pool from "undici/lib/dispatcher/pool.js";
 
 /** How to reach an API server as somebody. */
 export interface ApiAccess {
@@ -35,14 +35,28 @@ export interface WatchEvent<T> {
 export const mergePatch = "application/merge-patch+json";
 export const applyPatch = "application/apply-patch+yaml";
 
+/** Longest silence of a call that is no watch, in milliseconds. */
+const TIMEOUT_MS = 60_000;
+
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string | undefined;
+  readonly contentType?: string;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
 /** A small client: JSON in, JSON out, errors as {@link ApiError}. */
 export class LocalApi {
-  readonly #pool: Pool;
+  readonly #url: URL;
+  readonly #socketPath: string | undefined;
+  readonly #agent: Agent;
 
-  constructor(access: ApiAccess) {
-    const { ca, cert, key, socketPath } = access;
-    const connect = socketPath === undefined ? { ca, cert, key } : { ca, cert, key, socketPath };
-    this.#pool = new Pool(access.url, { connect, connections: 16, headersTimeout: 60_000, bodyTimeout: 60_000 });
+  constructor({ url, ca, cert, key, socketPath }: ApiAccess) {
+    this.#url = new URL(url);
+    this.#socketPath = socketPath;
+    this.#agent = new Agent({ ca, cert, key, keepAlive: true, maxSockets: 32 });
   }
 
   get<T>(path: string): Promise<T> {
@@ -50,16 +64,11 @@ export class LocalApi {
   }
 
   async request<T>(method: string, path: string, body?: unknown, contentType = "application/json"): Promise<T> {
-    const text = typeof body === "string" ? body : JSON.stringify(body);
-    const answer = await request.call(this.#pool, {
-      method,
-      path,
-      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": contentType }) },
-      ...(body === undefined ? {} : { body: text }),
-    });
-    const received = await answer.body.text();
-    if (answer.statusCode >= 400) throw new ApiError(method, path, answer.statusCode, received);
-    const json = String(answer.headers["content-type"] ?? "").includes("json");
+    const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
+    const answer = await this.#send({ method, path, body: text, contentType, timeoutMs: TIMEOUT_MS });
+    const received = await read(answer);
+    if (status(answer) >= 400) throw new ApiError(method, path, status(answer), received);
+    const json = answer.headers["content-type"]?.includes("json") ?? false;
     return (json ? JSON.parse(received) : received) as T;
   }
 
@@ -77,7 +86,8 @@ export class LocalApi {
     try {
       await this.request("GET", path);
       return true;
-    } catch {
+    } catch (error) {
+      if (error instanceof TypeError) throw error;
       return false;
     }
   }
@@ -110,23 +120,51 @@ export class LocalApi {
   ): Promise<void> {
     // Without a resourceVersion a watch starts with synthetic ADDED events of everything there is.
     const query = "watch=true&allowWatchBookmarks=true";
-    const answer = await request.call(this.#pool, { method: "GET", path: `${path}?${query}`, bodyTimeout: 0, signal });
-    if (answer.statusCode >= 400) {
-      throw new ApiError("WATCH", path, answer.statusCode, await answer.body.text());
-    }
+    const answer = await this.#send({ method: "GET", path: `${path}?${query}`, timeoutMs: 0, signal });
+    if (status(answer) >= 400) throw new ApiError("WATCH", path, status(answer), await read(answer));
     onStart();
-    answer.body.setEncoding("utf8");
+    answer.setEncoding("utf8");
     let rest = "";
-    for await (const chunk of answer.body) {
+    for await (const chunk of answer) {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) onEvent(JSON.parse(line) as WatchEvent<T>);
     }
   }
 
-  async close(): Promise<void> {
-    await this.#pool.destroy();
+  /** Ends all connections, those of watches included. */
+  close(): void {
+    this.#agent.destroy();
   }
+
+  #send({ method, path, body, contentType, timeoutMs, signal }: Call): Promise<IncomingMessage> {
+    const headers = {
+      accept: "application/json",
+      ...(body === undefined ? {} : { "content-type": contentType, "content-length": Buffer.byteLength(body) }),
+    };
+    const { hostname: host, port } = this.#url;
+    const way = this.#socketPath === undefined ? { host, port } : { socketPath: this.#socketPath };
+    return new Promise((resolve, reject) => {
+      const call = httpsRequest(
+        { ...way, agent: this.#agent, method, path, headers, timeout: timeoutMs, ...(signal ? { signal } : {}) },
+        resolve,
+      );
+      call.on("error", reject);
+      call.on("timeout", () => call.destroy(new Error(`${method} ${path}: no answer in ${timeoutMs / 1000} s`)));
+      call.end(body);
+    });
+  }
+}
+
+function status(answer: IncomingMessage): number {
+  return answer.statusCode ?? 0;
+}
+
+async function read(answer: IncomingMessage): Promise<string> {
+  answer.setEncoding("utf8");
+  let text = "";
+  for await (const chunk of answer) text += chunk;
+  return text;
 }
 
 /** The message of a `Status` object, else the text itself. */

@@ -208,7 +208,7 @@ export class LocalCluster {
   async #stop(keep: boolean): Promise<void> {
     // What uses the API server first, so that nothing complains about its end; etcd last.
     await this.#programs.stopAllBut(["etcd", "kube-apiserver"]);
-    await this.#api?.close();
+    this.#api?.close();
     this.#relay?.close();
     // The API server's orderly end would wait for open watches; what it has acknowledged is in etcd.
     await this.#programs.stop("kube-apiserver", 0);
