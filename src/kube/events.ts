@@ -49,6 +49,8 @@ const WRITE_ATTEMPTS = 3;
 const WRITE_TIMEOUT_MS = 10_000;
 
 interface Series {
+  /** Everything but the note. */
+  readonly reason: string;
   readonly key: string;
   readonly regarding: KubeObject;
   readonly spec: EventSpec;
@@ -72,6 +74,8 @@ export class EventSink {
   readonly #limiter: Limiter;
   /** In the order of their last occurrence. */
   readonly #series = new Map<string, Series>();
+  /** The series of each reason that are not written yet: what comes in their window joins them, whatever its note. */
+  readonly #open = new Map<string, Series>();
   readonly #due = new DelayHeap();
   readonly #writing = new Set<Promise<void>>();
   #cancelTimer: (() => void) | undefined;
@@ -114,26 +118,29 @@ export class EventSink {
     this.#timerAt = Number.POSITIVE_INFINITY;
     this.#due.clear();
     this.#series.clear();
+    this.#open.clear();
   }
 
   #emit(controller: string, regarding: KubeObject, spec: EventSpec): void {
     const now = this.#clock.now();
-    const key = [controller, regarding.metadata.uid, spec.type, spec.reason, spec.action].join("\n");
-    const known = this.#series.get(key);
+    const reason = [controller, regarding.metadata.uid, spec.type, spec.reason, spec.action].join("\n");
+    const key = `${reason}\n${spec.note}`;
+    const known = this.#open.get(reason) ?? this.#series.get(key);
     if (known && now - known.lastAt < SERIES_ENDS_MS) {
       known.count++;
       known.lastAt = now;
-      this.#series.delete(key);
-      this.#series.set(key, known);
+      this.#series.delete(known.key);
+      this.#series.set(known.key, known);
       if (known.written > 0) this.#schedule(known, known.repeatMs);
       return;
     }
     if (!this.#makeRoom(now)) return;
     const series: Series = {
-      ...{ key, regarding, spec, controller, firstAt: now, lastAt: now, count: 1, written: 0, name: undefined },
+      ...{ reason, key, regarding, spec, controller, firstAt: now, lastAt: now, count: 1, written: 0, name: undefined },
       ...{ repeatMs: this.#options.repeatMs ?? 10_000, failures: 0, writing: false },
     };
     this.#series.set(key, series);
+    this.#open.set(reason, series);
     this.#schedule(series, this.#options.windowMs ?? 100);
   }
 
@@ -179,6 +186,7 @@ export class EventSink {
   #write(series: Series): void {
     if (series.writing || series.written >= series.count) return;
     series.writing = true;
+    if (this.#open.get(series.reason) === series) this.#open.delete(series.reason);
     const { count } = series;
     const written = this.#limiter
       .run(series.regarding.metadata.namespace ?? "", () => this.#send(series, count))

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { ensurePrograms } from "../../src/local/programs.ts";
+import { silent } from "../../src/local/progress.ts";
 import { type AllowEntry, eventDifferences, type Recording } from "./events.ts";
 import { clusterManifests, conformanceDir, nameOf } from "./scope.ts";
 

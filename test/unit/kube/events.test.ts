@@ -68,6 +68,14 @@ describe("the event recorder", () => {
     expect(new Set(written().map((event) => event.metadata.name)).size).to.equal(6);
   });
 
+  it("writes a later line with another note as an event of its own", async () => {
+    recorder.emit(regarding, line("Created pod a"));
+    await clock.advance(200);
+    recorder.emit(regarding, line("Created pod b"));
+    await clock.advance(200);
+    expect(written().map((event) => event.note)).to.deep.equal(["Created pod a", "Created pod b"]);
+  });
+
   it("patches repetitions into the series, ever more rarely", async () => {
     const patches: number[] = [];
     recorder.emit(regarding, line("x"));
