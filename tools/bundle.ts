@@ -18,6 +18,8 @@ await build({
   platform: "node",
   format: "esm",
   target: "node26",
+  // Syntax that older Nodes cannot even read would keep the prelude from saying which Node is needed.
+  supported: { "regexp-named-capture-groups": false, using: false },
   minify: true,
   sourcemap: "linked",
   sourcesContent: false,
