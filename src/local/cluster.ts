@@ -31,7 +31,7 @@ import type { ManagedProcess, ProgramStart } from "./process.ts";
 import { ProgramSet } from "./program-set.ts";
 import { ensurePrograms, type ProgramName } from "./programs.ts";
 import { type Progress, silent } from "./progress.ts";
-import { createNodes, kwok } from "./simulated/nodes.ts";
+import { createNodes, forgetNodeLeases, kwok } from "./simulated/nodes.ts";
 import { relayApiServer, type SimulatedNetwork, startSimulatedRay } from "./simulated-ray/network.ts";
 import {
   type AddressRanges,
@@ -190,7 +190,7 @@ export class LocalCluster {
     await this.startApiServer();
   }
 
-  /** Compacts etcd to the present revision: watches from older ones end with 410 Gone. */
+  /** Compacts etcd to the present revision. What the API server's own cache holds of the past ends with its restart. */
   async compactEtcd(): Promise<number> {
     return await compactEtcd(defined(this.#settings));
   }
@@ -312,6 +312,7 @@ export class LocalCluster {
   }
 
   async #startSimulatedNodes(): Promise<void> {
+    await forgetNodeLeases(this.api);
     const started = this.run(kwok(this.binDir, this.folder, this.ranges.pods));
     await createNodes(this.api, this.#options.simulatedNodes ?? DEFAULT_NODES, this.#failsWith(started));
   }

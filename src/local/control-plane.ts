@@ -63,7 +63,7 @@ export async function etcdHealthy(settings: ControlPlaneSettings): Promise<boole
   return answer.includes('"health":"true"');
 }
 
-/** Forgets all revisions but the present one, so that older watches end with 410 Gone. Returns the revision. */
+/** Forgets all revisions but the present one, which it returns. */
 export async function compactEtcd(settings: ControlPlaneSettings): Promise<number> {
   const range = await callEtcd(settings, "POST", "/v3/kv/range", { key: "AA==", limit: "1" });
   const revision = (JSON.parse(range) as { header: { revision: string } }).header.revision;

@@ -60,7 +60,10 @@ export class ManagedProcess {
   /** Asks it to end, and ends it by force after `graceMs`. */
   async stop(graceMs = 5_000): Promise<void> {
     this.#stopping = true;
-    if (this.#ended === undefined) await end(this.identity, graceMs);
+    if (this.#ended !== undefined) return;
+    await end(this.identity, graceMs);
+    // Until Node has reaped it, its id is taken.
+    await this.exited;
   }
 
   /** The error to raise when it ended unasked: how, and the end of its log. */

@@ -51,8 +51,7 @@ async function startRouted(
   if (process.getuid?.() !== 0) return "only root may make a network for them";
   const report = join(folder, REPORT);
   rmSync(report, { force: true });
-  // The name of a link has at most 15 characters, and must differ between instances.
-  const link = `ray-${createHash("sha256").update(folder).digest("hex").slice(0, 8)}`;
+  const link = linkName(folder);
   const index = previous ? String(243 - Number(previous.pods.split(".")[1])) : "-1";
   const launch = ["pod-network", "--interface", link, "--report", report, "--index", index];
   const started = run({ ...program(folder, []), launch });
@@ -67,6 +66,11 @@ async function startRouted(
     await started.stop(0);
     return (error as Error).message;
   }
+}
+
+/** The link on the host that leads to an instance's pods: at most 15 characters, different for each folder. */
+export function linkName(folder: string): string {
+  return `ray-${createHash("sha256").update(folder).digest("hex").slice(0, 8)}`;
 }
 
 function program(folder: string, more: readonly string[]): ProgramStart {

@@ -33,6 +33,11 @@ export function kwok(binDir: string, folder: string, pods: string): ProgramStart
   return { name: "kwok", command: join(binDir, "kwok"), args, cwd: folder };
 }
 
+/** Lets a new kwok have nodes of an earlier run at once: otherwise it waits until the old one's leases have run out. */
+export async function forgetNodeLeases(api: LocalApi): Promise<void> {
+  await api.request("DELETE", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases");
+}
+
 /** Creates the nodes `simulated-0`, ... (or keeps those there are) and waits until all are Ready. */
 export async function createNodes(api: LocalApi, count: number, check: () => void): Promise<void> {
   const names = Array.from({ length: count }, (_, index) => `simulated-${index}`);

@@ -1,0 +1,36 @@
+import { createServer, type Server } from "node:net";
+import { expect } from "chai";
+import { freePorts } from "../../../src/local/ports.ts";
+
+describe("free ports", () => {
+  const occupy = (port: number): Promise<Server> =>
+    new Promise((resolve, reject) => {
+      const server = createServer();
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", () => resolve(server));
+    });
+
+  it("differ from each other and can be listened on", async () => {
+    const ports = await freePorts(20);
+    expect(new Set(ports).size).to.equal(20);
+    for (const port of ports.slice(0, 3)) (await occupy(port)).close();
+  });
+
+  it("are the preferred ones while these are free", async () => {
+    const [wish = 0] = await freePorts(1);
+    const [first, second] = await freePorts(2, "127.0.0.1", [wish]);
+    expect(first).to.equal(wish);
+    expect(second).to.not.equal(wish);
+  });
+
+  it("are others when a preferred one is taken", async () => {
+    const [wish = 0] = await freePorts(1);
+    const taken = await occupy(wish);
+    try {
+      const [port] = await freePorts(1, "127.0.0.1", [wish]);
+      expect(port).to.be.a("number").and.not.equal(wish);
+    } finally {
+      taken.close();
+    }
+  });
+});
