@@ -9,7 +9,7 @@ import {
   buildAutoscalerServiceAccount,
 } from "../objects/autoscaler-rbac.ts";
 import { namespaceOf, type ObservedCluster } from "../observed.ts";
-import { createObject, warning } from "./rule.ts";
+import { createObject, Wave, warning } from "./rule.ts";
 
 /**
  * Creates what is missing of service account, role and role binding. A service account that the user named is never
@@ -50,6 +50,8 @@ function part(type: ResourceType, object: KubeObject, what: string, words: strin
         failed: (message) => `Failed to create ${words} ${namespace}/${name}, ${message}`,
         reason: `the autoscaler needs the ${words} ${name} and it does not exist`,
       }),
+      // Who binds a role must hold its rights, and the API server reads the role to know them: it has to be there.
+      ...(type === roleBindings && { wave: Wave.bindings }),
       adoptExisting: true,
     },
   };

@@ -20,8 +20,8 @@ export interface RuleContext {
 /** One aspect of a RayCluster: what has to be done about it now. */
 export type Rule = (seen: ObservedCluster, context: RuleContext) => Partial<Decision>;
 
-/** The waves of `apply`: accounts and services, then deletions and the head, then the workers. */
-export const Wave = { dependencies: 0, head: 1, workers: 2 } as const;
+/** The waves of `apply`: accounts, roles and services, what binds them, then deletions and the head, then the workers. */
+export const Wave = { dependencies: 0, bindings: 1, head: 2, workers: 3 } as const;
 
 export function normal(reason: string, action: string, note: string): EventSpec {
   return { type: "Normal", reason, action, note };

@@ -87,7 +87,9 @@ describe("a RayCluster on a real API server", () => {
   });
 
   it("has a serve service and the autoscaler's account, role and binding where they are asked for", async () => {
+    const { audit } = running().cluster;
     const namespace = await running().cluster.namespace();
+    const mark = audit.mark();
     const annotations = { "ray.io/enable-serve-service": "true" };
     await namespace.create(rayCluster("demo", { annotations, spec: { enableInTreeAutoscaling: true } }));
     await namespace.settled("demo", 2);
@@ -99,6 +101,8 @@ describe("a RayCluster on a real API server", () => {
     const [head] = await namespace.heads("demo");
     expect(head?.spec).to.include({ serviceAccountName: "demo" });
     expect(head?.spec?.containers.map(({ name }) => name)).to.deep.equal(["ray-head", "autoscaler"]);
+    const refused = audit.writes(mark).filter(({ code }) => code >= 300);
+    expect(refused.map(describeWrite), "the operator holds every right that it grants").to.deep.equal([]);
   });
 
   it("leaves nothing behind when it is deleted, in the background as in the foreground", async () => {
