@@ -118,7 +118,7 @@ describe("the operator's process", function () {
     await other.create(rayCluster("left-alone", { replicas: 1 }));
     await watched.create(rayCluster("looked-after", { replicas: 1 }));
     await watched.settled("looked-after", 1);
-    expect(await other.pods()).to.deep.equal([]);
+    expect(await other.pods("left-alone")).to.deep.equal([]);
   });
 });
 

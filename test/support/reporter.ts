@@ -15,13 +15,13 @@ export interface TestResults {
 export default class SummaryReporter extends mocha.reporters.Spec {
   constructor(runner: mocha.Runner, options: mocha.MochaOptions) {
     super(runner, options);
-    const folder = process.env["TEST_RESULTS"];
+    const folder = process.env.TEST_RESULTS;
     if (folder) runner.once("end", () => this.#write(folder));
   }
 
   #write(folder: string): void {
     const { passes, failures, pending, duration } = this.stats;
-    const phase = process.env["TEST_PHASE"] ?? "tests";
+    const phase = process.env.TEST_PHASE ?? "tests";
     const results: TestResults = {
       phase,
       passed: passes,
