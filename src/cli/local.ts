@@ -179,12 +179,9 @@ async function stayUp(options: UpOptions): Promise<void> {
     progress,
     signal: interrupt.signal,
   });
-  const { cluster } = instance;
-  const took = cluster.timings.reduce((sum, { ms }) => sum + ms, 0);
-  progress.note(`Ready in ${(took / 1000).toFixed(1)} s: ${cluster.url}`);
   const failure = await Promise.race([
     interrupt.wait(),
-    new Promise<Error>((tell) => cluster.onFailure((failed) => tell(failed.failure()))),
+    new Promise<Error>((tell) => instance.cluster.onFailure((failed) => tell(failed.failure()))),
   ]);
   // Whoever ends it says what becomes of the data: see stopInstance.
   await instance.stop({ keep: true });

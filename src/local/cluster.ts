@@ -30,7 +30,7 @@ import { identify } from "./proc.ts";
 import type { ManagedProcess, ProgramStart } from "./process.ts";
 import { ProgramSet } from "./program-set.ts";
 import { ensurePrograms, type ProgramName } from "./programs.ts";
-import { type Progress, silent } from "./progress.ts";
+import { formatElapsed, type Progress, silent } from "./progress.ts";
 import { createNodes, forgetNodeLeases, kwok } from "./simulated/nodes.ts";
 import { relayApiServer, type SimulatedNetwork, startSimulatedRay } from "./simulated-ray/network.ts";
 import {
@@ -222,14 +222,33 @@ export class LocalCluster {
   async start(): Promise<void> {
     const previous = await this.#takeOver();
     await this.#step("programs", () => this.#findPrograms());
-    if (this.nodes === "simulated") await this.#step("pod network", () => this.#startSimulatedRay(previous));
-    await this.#step("certificates", () => this.#prepare(previous));
-    await this.#step("etcd", () => this.#startEtcd());
-    await this.#step("API server", () => this.startApiServer());
-    await this.#step("controllers", () => this.#startControllers());
-    if (this.nodes === "simulated") await this.#step("nodes", () => this.#startSimulatedNodes());
+    const started = performance.now();
+    const task = this.#progress.task("Starting Kubernetes");
+    try {
+      await this.#startParts(previous, (step) => task.update(step));
+    } catch (error) {
+      task.failed();
+      throw error;
+    }
+    task.done(`Kubernetes is ready: ${this.url} (${formatElapsed(performance.now() - started)}).`);
     this.#ready = true;
     this.#save();
+  }
+
+  async #startParts(previous: InstanceState | undefined, tell: (step: string) => void): Promise<void> {
+    const simulated = this.nodes === "simulated";
+    const steps: [string, () => Promise<void>][] = [
+      ["certificates", () => this.#prepare(previous)],
+      ["etcd", () => this.#startEtcd()],
+      ["API server", () => this.startApiServer()],
+      ["controllers", () => this.#startControllers()],
+    ];
+    if (simulated) steps.unshift(["pod network", () => this.#startSimulatedRay(previous)]);
+    if (simulated) steps.push(["nodes", () => this.#startSimulatedNodes()]);
+    for (const [step, work] of steps) {
+      tell(step);
+      await this.#step(step, work);
+    }
   }
 
   /** Ends what an earlier owner of the folder left behind. */

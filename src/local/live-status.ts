@@ -65,8 +65,8 @@ export class LiveStatus {
 
   #draw(): void {
     this.#erase();
-    const width = (this.#stream.columns ?? 80) - 1;
-    const room = Math.max(1, (this.#stream.rows ?? 24) - 2);
+    const width = (this.#stream.columns || 80) - 1;
+    const room = Math.max(1, (this.#stream.rows || 24) - 2);
     const all = columns([...this.#lines.values()]);
     const shown = all.length <= room ? all : [...all.slice(0, room - 1), `and ${all.length - room + 1} more`];
     for (const line of shown) this.#stream.write(`${line.slice(0, width)}\n`);

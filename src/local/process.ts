@@ -32,11 +32,13 @@ export class ManagedProcess {
   readonly logFile: string;
   /** Resolves with the exit code or signal when the process has ended, wanted or not. */
   readonly exited: Promise<string>;
+  readonly #child: ChildProcess;
   #ended: string | undefined;
   #stopping = false;
 
   constructor(name: string, child: ChildProcess, identity: ProcessIdentity, logFile: string) {
     this.name = name;
+    this.#child = child;
     this.identity = identity;
     this.logFile = logFile;
     this.exited = new Promise((resolve) => {
@@ -61,6 +63,8 @@ export class ManagedProcess {
   async stop(graceMs = 5_000): Promise<void> {
     this.#stopping = true;
     if (this.#ended !== undefined) return;
+    // Its end is now something to stay for.
+    this.#child.ref();
     await end(this.identity, graceMs);
     // Until Node has reaped it, its id is taken.
     await this.exited;

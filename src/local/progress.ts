@@ -34,6 +34,8 @@ interface Timing {
 
 const usual: Timing = { now: () => performance.now(), redrawMs: 500, lineMs: 15_000 };
 
+const CLEAR_LINE = "\r\x1b[K";
+
 /** Progress that says nothing, for tests. */
 export const silent: Progress = {
   task: () => ({ update: () => {}, done: () => {}, failed: () => {} }),
@@ -44,7 +46,8 @@ export const silent: Progress = {
 export function progressOn(stream: ProgressStream, timing: Timing = usual): Progress {
   return {
     task: (title) => (stream.isTTY ? redrawn(stream, title, timing) : byLines(stream, title, timing)),
-    note: (text) => void stream.write(`${text}\n`),
+    // On a terminal a task's line may be in the way.
+    note: (text) => void stream.write(`${stream.isTTY ? CLEAR_LINE : ""}${text}\n`),
   };
 }
 
@@ -58,12 +61,13 @@ export function formatElapsed(milliseconds: number): string {
 function redrawn(stream: ProgressStream, title: string, timing: Timing): Task {
   const started = timing.now();
   let detail = "";
-  const draw = () => stream.write(`\r\x1b[K${cut(line(title, timing.now() - started, detail), stream.columns ?? 80)}`);
+  const draw = () =>
+    stream.write(`${CLEAR_LINE}${cut(line(title, timing.now() - started, detail), stream.columns || 80)}`);
   const timer = setInterval(draw, timing.redrawMs);
   timer.unref();
   const end = (text: string) => {
     clearInterval(timer);
-    stream.write(`\r\x1b[K${text}`);
+    stream.write(`${CLEAR_LINE}${text}`);
   };
   draw();
   return {

@@ -63,7 +63,8 @@ function troubleIn(conditions: readonly Condition[]): string | undefined {
   const failure = conditions.find(({ type, status }) => type === "ReplicaFailure" && status === "True");
   const head = conditions.find(({ type, status }) => type === "HeadPodReady" && status !== "True");
   const found = failure ?? head;
-  return found && (found.message || found.reason);
+  // "Unknown" is the reason of a condition that nothing is known about yet.
+  return found && (found.message || (found.reason === "Unknown" ? undefined : found.reason));
 }
 
 function details(...parts: readonly (string | undefined)[]): string {
