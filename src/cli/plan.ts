@@ -95,16 +95,22 @@ async function observe(client: Client, cluster: RayCluster, exists: boolean): Pr
   const read = new Map<string, KubeObject | null>();
   if (!exists) return { cluster, pods: [], services: [], read };
   const [ownPods, ownServices] = await Promise.all([
-    listOwned<Pod & KubeObject>(client, pods, cluster),
+    listOwned<Pod & KubeObject>(client, pods, cluster, `${Label.cluster}=${cluster.metadata.name}`),
+    // The headless and the serve service do not carry the cluster's label.
     listOwned<Service & KubeObject>(client, services, cluster),
   ]);
   return { cluster, pods: ownPods.map(podView), services: ownServices.map(serviceView), read };
 }
 
-async function listOwned<T extends KubeObject>(client: Client, type: ResourceType, cluster: RayCluster): Promise<T[]> {
-  const { namespace, name, uid } = cluster.metadata;
+async function listOwned<T extends KubeObject>(
+  client: Client,
+  type: ResourceType,
+  cluster: RayCluster,
+  labelSelector?: string,
+): Promise<T[]> {
+  const { namespace, uid } = cluster.metadata;
   const owned: T[] = [];
-  for await (const page of client.pages<T>(type, { namespace, labelSelector: `${Label.cluster}=${name}` })) {
+  for await (const page of client.pages<T>(type, { namespace, ...(labelSelector && { labelSelector }) })) {
     const isOwned = (object: T) =>
       object.metadata.ownerReferences?.some((owner) => owner.controller && owner.uid === uid);
     owned.push(...page.items.filter(isOwned));
