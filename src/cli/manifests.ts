@@ -1,6 +1,6 @@
 // Reads and writes manifests: YAML or JSON, several documents in one file, `-` for standard input.
 import { readFileSync } from "node:fs";
-import { parseAllDocuments, stringify } from "yaml";
+import { type DocumentOptions, parseAllDocuments, type SchemaOptions, stringify } from "yaml";
 import { UserError } from "./errors.ts";
 
 /** One object of a manifest, as it was written: nothing is checked but that it is a map with a kind. */
@@ -29,13 +29,24 @@ function readText(path: string): string {
 
 /** The objects of one text; see `readManifests`. */
 export function parseManifests(text: string, source: string): Manifest[] {
-  return parseAllDocuments(text, { merge: true }).flatMap((document, index) => {
+  return parseAllDocuments(text, asKubectlReads).flatMap((document, index) => {
     const [problem] = document.errors;
     if (problem) throw new UserError(`${source}: ${problem.message.split("\n")[0]}`);
     const value: unknown = document.toJS();
     if (value === null || value === undefined) return [];
     return toManifests(value, source, index + 1);
   });
+}
+
+/** YAML 1.1 (`defaultMode: 0777` is octal, `yes` a boolean), without its dates and its numbers to the base of 60. */
+const asKubectlReads: DocumentOptions & SchemaOptions = {
+  version: "1.1",
+  merge: true,
+  customTags: (tags) => tags.filter((tag) => typeof tag === "string" || !isTime(tag)),
+};
+
+function isTime({ format, tag }: { readonly format?: string; readonly tag: string }): boolean {
+  return format === "TIME" || tag.endsWith("timestamp");
 }
 
 function toManifests(value: unknown, source: string, position: number): Manifest[] {

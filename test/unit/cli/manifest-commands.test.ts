@@ -54,6 +54,13 @@ describe("manifests", () => {
     ]);
   });
 
+  it("are read as kubectl reads them: octal modes and YAML 1.1 booleans, but no dates and no hours", () => {
+    const text = "{apiVersion: v1, kind: X, mode: 0777, on: yes, at: 12:30:45, day: 2001-01-01, port: 8265:8265}";
+    const object = parseManifests(text, "x")[0]?.object as Record<string, unknown>;
+    const { mode, true: on, at, day, port } = object;
+    expect([mode, on, at, day, port]).to.deep.equal([511, true, "12:30:45", "2001-01-01", "8265:8265"]);
+  });
+
   it("are refused in one line when they are no YAML or no objects", () => {
     expect(() => parseManifests("a: [", "x.yaml")).to.throw(UserError, /^x\.yaml: [^\n]*$/);
     expect(() => parseManifests("a: 1\n---\nb: 2", "x.yaml")).to.throw(
