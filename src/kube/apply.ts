@@ -1,8 +1,8 @@
 // Does what a decision asks for: all the writes of one pass.
 //
 // Waves run one after the other, the actions of a wave side by side, bounded by a limiter that all objects share. The
-// actions of a batch start in growing portions (16, then as many more as have succeeded, twice over), so that a
-// thousand creates that would all be refused cost sixteen refusals.
+// actions of a batch start in growing portions (16, 32, 64, ...: each success makes room for two), so that a thousand
+// creates that would all be refused cost sixteen refusals, and one at each later attempt.
 import type { Identified } from "./cache.ts";
 import type { KubeClient } from "./client.ts";
 import type { Action, CreateAction, DeleteAction, Outcome, PatchAction } from "./decision.ts";
@@ -70,15 +70,24 @@ export class Applier {
 
   /**
    * Executes the actions for one owner (the key that is reconciled; the limiter shares by it). Rejects only when the
-   * signal is aborted or the lease is lost; what the API server refuses is a `failed` outcome.
+   * signal is aborted or the lease is lost; what the API server refuses is a `failed` outcome. `cautious`: the last
+   * attempt failed, so each batch begins with a single action.
    */
-  async apply(actions: readonly Action[], owner: string, signal?: AbortSignal): Promise<Applied> {
+  async apply(
+    actions: readonly Action[],
+    owner: string,
+    signal?: AbortSignal,
+    { cautious = false } = {},
+  ): Promise<Applied> {
+    const firstPortion = cautious ? 1 : FIRST_PORTION;
     const outcomes = new Map<Action, Outcome>();
     const unknown: CreateAction[] = [];
     let stopped = false;
     for (const wave of wavesOf(actions)) {
       if (stopped) break;
-      const results = await Promise.all(batchesOf(wave).map((batch) => this.#batch(batch, owner, signal, unknown)));
+      const results = await Promise.all(
+        batchesOf(wave).map((batch) => this.#batch(batch, owner, signal, unknown, firstPortion)),
+      );
       for (const outcome of results.flat()) {
         outcomes.set(outcome.action, outcome);
         if (outcome.result !== "done" && !outcome.action.optional) stopped = true;
@@ -87,10 +96,14 @@ export class Applier {
     return { outcomes: actions.map((action) => outcomes.get(action) ?? { action, result: "skipped" }), unknown };
   }
 
-  /** Does one create again under the same name; false: its outcome is still unknown. */
-  async repeat(action: CreateAction, owner: string, signal?: AbortSignal): Promise<boolean> {
-    const { unknown } = await this.#run(action, owner, signal);
-    return !unknown;
+  /** Does one create again under the same name. `unknown`: a request of this attempt may still be under way. */
+  async repeat(
+    action: CreateAction,
+    owner: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly done: boolean; readonly unknown: boolean }> {
+    const { outcome, unknown } = await this.#run(action, owner, signal);
+    return { done: outcome.result === "done", unknown };
   }
 
   /** Reads one object through the same limiter; null: there is none. */
@@ -116,6 +129,7 @@ export class Applier {
     owner: string,
     signal: AbortSignal | undefined,
     unknown: CreateAction[],
+    firstPortion: number,
   ): Promise<Outcome[]> {
     const grows = actions[0]?.batch !== undefined;
     const outcomes: Outcome[] = [];
@@ -130,16 +144,19 @@ export class Applier {
         if (lost && action.verb === "create") unknown.push(action);
         if (outcome.result !== "done") failed = true;
         // Each success makes room for two: its own place and one more.
-        else if (grows && ++succeeded + FIRST_PORTION <= actions.length) workers.push(work());
+        else if (grows && ++succeeded + firstPortion <= actions.length) workers.push(work());
       }
     };
     const workers: Promise<void>[] = [];
-    for (let i = 0; i < (grows ? FIRST_PORTION : actions.length); i++) workers.push(work());
+    for (let i = 0; i < (grows ? firstPortion : actions.length); i++) workers.push(work());
     for (let i = 0; i < workers.length; i++) await workers[i];
     return outcomes;
   }
 
-  /** Does one action, with attempts; `cancelled` is asked when its turn has come. */
+  /**
+   * Does one action, with attempts; `cancelled` is asked when its turn has come. `unknown`: it failed, but one of the
+   * attempts may have been carried out, whatever the later ones were told (a quota refuses a second pod that is there).
+   */
   async #run(
     action: Action,
     owner: string,
@@ -147,18 +164,19 @@ export class Applier {
     cancelled: () => boolean = () => false,
   ): Promise<{ outcome: Outcome; unknown: boolean }> {
     const { attempts = 4, retryMs = 100 } = this.#options;
+    let unknown = false;
     for (let attempt = 1; ; attempt++) {
       try {
         const done = await this.#options.limiter.run(owner, async () =>
-          cancelled() ? undefined : this.#attempt(action, signal),
+          // What has been tried once must be seen through: it may have happened.
+          attempt === 1 && cancelled() ? undefined : this.#attempt(action, signal),
         );
         if (!done) return { outcome: { action, result: "skipped" }, unknown: false };
         return { outcome: { action, result: "done", ...done }, unknown: false };
       } catch (error) {
         if (isAborted(error) || error instanceof NotLeaderError || signal?.aborted) throw error;
-        if (attempt >= attempts || !isTransient(error)) {
-          return { outcome: failedOutcome(action, error), unknown: isOutcomeUnknown(error) };
-        }
+        unknown ||= isOutcomeUnknown(error);
+        if (attempt >= attempts || !isTransient(error)) return { outcome: failedOutcome(action, error), unknown };
       }
       await sleep(backoffMs(attempt - 1, retryMs, LONGEST_RETRY_MS), signal, this.#options.clock);
     }

@@ -133,6 +133,7 @@ export class Controller<Seen = unknown, Status = unknown> {
       this.#report(key, state, error);
       result = { kind: "failed" };
     }
+    state.failed = result.kind === "failed";
     this.#conclude(key, result);
     this.queue.done(key);
     this.#observer?.ended?.(metricResult(result), (performance.now() - startedAt) / 1000);

@@ -34,6 +34,8 @@ export interface KeyState {
   statusWaitsSince: number | undefined;
   /** Status writes in a row that met a newer object. */
   conflicts: number;
+  /** The last pass failed. */
+  failed: boolean;
 }
 
 /** How a pass ended, when it did not throw. */
@@ -55,7 +57,7 @@ const DECIDE_ROUNDS = 3;
 const CONFLICTS_IN_A_ROW = 5;
 
 export function newKeyState(): KeyState {
-  return { reads: undefined, unknown: undefined, statusWaitsSince: undefined, conflicts: 0 };
+  return { reads: undefined, unknown: undefined, statusWaitsSince: undefined, conflicts: 0, failed: false };
 }
 
 /** Runs one pass. Rejects when something other than an action fails: a read, the status write, or the rules themselves. */
@@ -151,7 +153,7 @@ async function applyActions<Seen, Status>(
   object: KubeObject,
 ): Promise<readonly Outcome[]> {
   if (actions.length === 0) return [];
-  const { outcomes, unknown } = await applier.apply(actions, key, signal);
+  const { outcomes, unknown } = await applier.apply(actions, key, signal, { cautious: state.failed });
   if (unknown.length > 0) state.unknown = new UnknownCreates(unknown, clock);
   const fields = logFields(reconciler, parts);
   for (const outcome of outcomes) {

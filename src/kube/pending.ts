@@ -35,7 +35,8 @@ export class UnknownCreates {
 
   /**
    * Tries to find out; true when nothing is left unknown. What exists is in the caches then. Each create is repeated
-   * once under the same name, which settles all but the worst; after that it is only read, so that the wait ends.
+   * once under the same name, which settles nearly all; what that leaves open is read until it is there or cannot come
+   * any more, so that the wait ends.
    */
   async settle(applier: Applier, owner: string, signal: AbortSignal): Promise<boolean> {
     const settled = await Promise.all(this.#pending.map((pending) => this.#settleOne(pending, applier, owner, signal)));
@@ -47,9 +48,9 @@ export class UnknownCreates {
     const { action } = pending;
     if (!pending.repeated) {
       pending.repeated = true;
-      const known = await applier.repeat(action, owner, signal);
-      pending.sentAt = this.#clock.monotonic();
-      return known;
+      const { done, unknown } = await applier.repeat(action, owner, signal);
+      if (done) return true;
+      if (unknown) pending.sentAt = this.#clock.monotonic();
     }
     const { namespace, name } = action.object.metadata;
     const object = await applier.read({ type: action.type, namespace, name }, owner, signal);

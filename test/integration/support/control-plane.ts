@@ -98,7 +98,10 @@ export class ControlPlane {
     await this.#ready();
   }
 
-  /** Ends the API server and waits for its end; `startApiServer` brings it back on the same port. */
+  /**
+   * Ends the API server and waits for its end; `startApiServer` brings it back on the same port. With SIGTERM it waits
+   * up to a minute for open watches.
+   */
   stopApiServer(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     return this.#end("kube-apiserver", signal);
   }

@@ -1,7 +1,7 @@
 // A small kind of its own, with which the runtime is tested: a Widget wants `spec.replicas` pods.
 import { controllerUid, type ObjectCache } from "../../../src/kube/cache.ts";
 import type { Client } from "../../../src/kube/client.ts";
-import type { Action, Decision } from "../../../src/kube/decision.ts";
+import { type Action, type Decision, needKey } from "../../../src/kube/decision.ts";
 import { isNotFound } from "../../../src/kube/errors.ts";
 import type { Manager } from "../../../src/kube/manager.ts";
 import type { DecideContext, Reconciler } from "../../../src/kube/reconciler.ts";
@@ -113,7 +113,7 @@ function widgetReconciler(widgets: ObjectCache<Widget>, pods: ObjectCache): Reco
     observe({ namespace, name }, read) {
       const found = widgets.get(namespace, name);
       if (!found) return undefined;
-      const config = read.get(`v1/ConfigMap/${namespace}/${found.spec.needs}`);
+      const config = read.get(needKey({ type: CONFIG_MAPS, namespace, name: found.spec.needs ?? "" }));
       return { widget: found, pods: pods.byIndex("owner", found.metadata.uid ?? ""), config };
     },
     object: (seen) => seen.widget,

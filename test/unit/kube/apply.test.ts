@@ -93,6 +93,16 @@ describe("applying a decision", () => {
     expect(results(outcomes).filter((result) => result === "skipped").length).to.equal(984);
   });
 
+  it("begins a batch with one action when the last attempt failed", async () => {
+    api.fault = () => ({ before: quota });
+    const actions = Array.from({ length: 1000 }, (_, i) => create(`pod-${i}`, { batch: "workers" }));
+    await applier.apply(actions, "key", undefined, { cautious: true });
+    expect(api.requests.length).to.equal(1);
+    api.fault = () => undefined;
+    const { outcomes } = await applier.apply(actions, "key", undefined, { cautious: true });
+    expect(results(outcomes).every((result) => result === "done")).to.equal(true);
+  });
+
   it("grows the portions of a batch by what has succeeded: 16, 32, 64", async () => {
     const open: (() => void)[] = [];
     api.gate = () => new Promise((resolve) => open.push(resolve));
@@ -167,6 +177,30 @@ describe("applying a decision", () => {
       const { outcomes, unknown } = await whileTimePasses(applier.apply([create("lost"), create("refused")], "key"));
       expect(results(outcomes)).to.deep.equal(["failed", "failed"]);
       expect(unknown.map(({ object }) => object.metadata.name)).to.deep.equal(["lost"]);
+    });
+
+    it("keeps a create unknown when only its first attempt may have happened", async () => {
+      const refused = new ConnectionError(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }), false);
+      api.fault = () => ({ before: api.requests.length === 1 ? reset : refused });
+      const lost = await whileTimePasses(applier.apply([create("a")], "key"));
+      expect(lost.unknown.length).to.equal(1);
+      api.requests.length = 0;
+      api.fault = () => ({ before: api.requests.length === 1 ? reset : quota });
+      const overQuota = await whileTimePasses(applier.apply([create("b")], "key"));
+      expect(overQuota.unknown.length, "its own first attempt may be what fills the quota").to.equal(1);
+    });
+
+    it("sees through what was tried once, also when its batch has failed meanwhile", async () => {
+      let lost = false;
+      api.fault = ({ name }) => {
+        if (name === "refused") return { before: quota };
+        if (lost) return undefined;
+        lost = true;
+        return { after: reset };
+      };
+      const actions = ["lost", "refused"].map((name) => create(name, { batch: "workers" }));
+      const { outcomes } = await whileTimePasses(applier.apply(actions, "key"));
+      expect(results(outcomes)).to.deep.equal(["done", "failed"]);
     });
 
     it("does not count a create as unknown that never left", async () => {

@@ -415,6 +415,18 @@ describe("a controller", () => {
       expect([drawn, pods.size, api.objects.has("Pod/ns/p-1")]).to.deep.equal([1, 1, true]);
     });
 
+    it("is found although repeating it was refused", async () => {
+      const forbidden = new ApiError(403, { reason: "Forbidden", message: "exceeded quota" });
+      let creates = 0;
+      api.fault = ({ verb }) => {
+        if (verb !== "create") return undefined;
+        return creates++ === 0 ? { after: reset } : { before: forbidden };
+      };
+      widgets.written(widget());
+      await clock.advance(100);
+      expect([drawn, pods.size]).to.deep.equal([1, 1]);
+    });
+
     it("is waited for only as long as it can still happen", async () => {
       api.fault = ({ verb }) => (verb === "create" ? { before: unavailable } : undefined);
       widgets.written(widget());
