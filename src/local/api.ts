@@ -33,7 +33,6 @@ export interface WatchEvent<T> {
 }
 
 export const mergePatch = "application/merge-patch+json";
-export const applyPatch = "application/apply-patch+yaml";
 
 /** Longest silence of a call that is no watch, in milliseconds. */
 const TIMEOUT_MS = 60_000;

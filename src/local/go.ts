@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
-import type { ProgramModule } from "./programs.ts";
+import type { ProgramModule } from "./program-modules.ts";
 import { formatElapsed, type Progress, type Task } from "./progress.ts";
 
 /**
@@ -23,6 +23,8 @@ export async function buildProgram(
   const started = performance.now();
   const task = progress.task(`Building ${module.folder} with Go, needed once`);
   const temporary = `${target}.${process.pid}`;
+  // A build that was killed may have left something; whoever builds holds the lock.
+  rmSync(dirname(target), { recursive: true, force: true });
   mkdirSync(dirname(target), { recursive: true });
   try {
     const total = await countPackages(module, sources, task);
