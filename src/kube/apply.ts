@@ -136,20 +136,29 @@ export class Applier {
     let next = 0;
     let succeeded = 0;
     let failed = false;
+    let thrown: { readonly error: unknown } | undefined;
     const work = async (): Promise<void> => {
-      while (next < actions.length && !(grows && failed)) {
+      while (next < actions.length && !(grows && failed) && !thrown) {
         const action = actions[next++] as Action;
         const { outcome, unknown: lost } = await this.#run(action, owner, signal, () => grows && failed);
         outcomes.push(outcome);
         if (lost && action.verb === "create") unknown.push(action);
         if (outcome.result !== "done") failed = true;
         // Each success makes room for two: its own place and one more.
-        else if (grows && ++succeeded + firstPortion <= actions.length) workers.push(work());
+        else if (grows && ++succeeded + firstPortion <= actions.length) startWorker();
       }
     };
     const workers: Promise<void>[] = [];
-    for (let i = 0; i < (grows ? firstPortion : actions.length); i++) workers.push(work());
+    const startWorker = () => {
+      workers.push(
+        work().catch((error: unknown) => {
+          thrown ??= { error };
+        }),
+      );
+    };
+    for (let i = 0; i < (grows ? firstPortion : actions.length); i++) startWorker();
     for (let i = 0; i < workers.length; i++) await workers[i];
+    if (thrown) throw thrown.error;
     return outcomes;
   }
 

@@ -4,6 +4,7 @@ import type { Applier, WriteSink } from "./apply.ts";
 import type { KubeClient } from "./client.ts";
 import { ApiError, isAborted, isTransient, messageOf, NotLeaderError } from "./errors.ts";
 import type { EventRecorder } from "./events.ts";
+import { NO_READS } from "./needed-reads.ts";
 import {
   type KeyState,
   logFields,
@@ -184,7 +185,7 @@ export class Controller<Seen = unknown, Status = unknown> {
   #emitFailure(key: string, state: KeyState, error: unknown): void {
     const { reconciler, events } = this.#deps;
     try {
-      const seen = reconciler.observe(partsOf(key), state.reads?.current() ?? new Map());
+      const seen = reconciler.observe(partsOf(key), state.reads?.current() ?? NO_READS);
       if (seen === undefined) return;
       const note = `Failed to reconcile: ${messageOf(error)}`;
       events.emit(reconciler.object(seen), { type: "Warning", reason: "FailedReconcile", action: "Reconcile", note });

@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { delimiter, dirname, resolve } from "node:path";
 import type { ExecPlugin, IdentitySettings, IdentitySource, TextSource } from "./identity.ts";
 import { ReloadingIdentity } from "./identity.ts";
+import { proxyFromEnvironment } from "./proxy-tunnel.ts";
 
 /** What a client needs to reach one API server. */
 export interface Connection {
@@ -44,17 +45,17 @@ const SERVICE_ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
  */
 export async function loadConnection(options: KubeconfigOptions = {}): Promise<Connection> {
   const env = options.env ?? process.env;
-  if (options.kubeconfig) return fromFiles([options.kubeconfig], options.context);
+  if (options.kubeconfig) return fromFiles([options.kubeconfig], options.context, env);
   const named = (env.KUBECONFIG ?? "").split(delimiter).filter((path) => path !== "");
   if (named.length > 0) {
     const present = named.filter((path) => existsSync(path));
     if (present.length === 0) throw new KubeconfigError(`KUBECONFIG names no existing file: ${named.join(delimiter)}`);
-    return fromFiles(present, options.context);
+    return fromFiles(present, options.context, env);
   }
   const folder = options.serviceAccountPath ?? SERVICE_ACCOUNT_PATH;
   if (env.KUBERNETES_SERVICE_HOST && existsSync(`${folder}/token`)) return fromServiceAccount(folder, env);
   const own = resolve(env.HOME ?? homedir(), ".kube/config");
-  if (existsSync(own)) return fromFiles([own], options.context);
+  if (existsSync(own)) return fromFiles([own], options.context, env);
   throw new KubeconfigError(
     "no cluster: give --kubeconfig, set KUBECONFIG, or run inside a pod with a service account",
   );
@@ -75,7 +76,7 @@ function fromServiceAccount(folder: string, env: NodeJS.ProcessEnv): Connection 
     namespace: existsSync(namespaceFile) ? readFileSync(namespaceFile, "utf8").trim() : "default",
     source: folder,
     headers: {},
-    proxyUrl: undefined,
+    proxyUrl: proxyFromEnvironment(server, env),
   };
 }
 
@@ -123,7 +124,11 @@ interface Located<T> {
   readonly folder: string;
 }
 
-async function fromFiles(paths: readonly string[], contextName: string | undefined): Promise<Connection> {
+async function fromFiles(
+  paths: readonly string[],
+  contextName: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<Connection> {
   const files: Located<KubeconfigFile>[] = [];
   for (const path of paths) files.push({ value: await parse(path), folder: dirname(resolve(path)) });
   const source = paths.join(delimiter);
@@ -149,7 +154,7 @@ async function fromFiles(paths: readonly string[], contextName: string | undefin
     namespace: context.value.namespace || "default",
     source,
     headers: impersonation(user.value),
-    proxyUrl: cluster.value["proxy-url"] || undefined,
+    proxyUrl: cluster.value["proxy-url"] || proxyFromEnvironment(server, env),
   };
 }
 

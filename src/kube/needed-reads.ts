@@ -4,7 +4,8 @@ import type { ReadObjects } from "./reconciler.ts";
 import type { Clock } from "./time.ts";
 import type { KubeObject, ObjectReference } from "./types.ts";
 
-const NOTHING: ReadObjects = new Map();
+/** When nothing was read. */
+export const NO_READS: ReadObjects = new Map();
 
 /**
  * The objects that the decisions about one key asked to read. What exists is believed for a while; what does not is
@@ -20,7 +21,7 @@ export class NeededReads {
 
   /** What is still believed. */
   current(): ReadObjects {
-    if (this.#kept.size === 0) return NOTHING;
+    if (this.#kept.size === 0) return NO_READS;
     const now = this.#clock.monotonic();
     const reads = new Map<string, KubeObject>();
     for (const [key, { object, until }] of this.#kept) {

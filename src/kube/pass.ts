@@ -4,7 +4,7 @@ import type { KubeClient } from "./client.ts";
 import { type Decision, needKey, type Outcome } from "./decision.ts";
 import { isConflict, isNotFound } from "./errors.ts";
 import type { EventRecorder } from "./events.ts";
-import { NeededReads } from "./needed-reads.ts";
+import { NeededReads, NO_READS } from "./needed-reads.ts";
 import { UnknownCreates } from "./pending.ts";
 import { type DecideContext, drawSuffix, type ObjectKeyParts, partsOf, type Reconciler } from "./reconciler.ts";
 import { writeStatus } from "./status-writer.ts";
@@ -126,8 +126,7 @@ async function decide<Seen, Status>(
   state: KeyState,
 ): Promise<Decided<Seen> | undefined> {
   const { reconciler, clock, random, applier, signal } = deps;
-  state.reads ??= new NeededReads(clock);
-  let reads = state.reads.current();
+  let reads = state.reads?.current() ?? NO_READS;
   for (let round = 1; ; round++) {
     const seen = reconciler.observe(parts, reads);
     if (seen === undefined) return undefined;
@@ -140,6 +139,7 @@ async function decide<Seen, Status>(
       throw new Error(`no decision after ${round} rounds, still needed: ${missing.map(needKey).join(", ")}`);
     }
     const lastsMs = deps.readsLastMs * (0.9 + random() / 5);
+    state.reads ??= new NeededReads(clock);
     reads = await state.reads.read(missing, known, lastsMs, applier, key, signal);
   }
 }

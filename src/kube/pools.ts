@@ -4,6 +4,7 @@ import type { Dispatcher } from "undici";
 import Pool from "undici/lib/dispatcher/pool.js";
 import type { TlsMaterial } from "./identity.ts";
 import type { Connection } from "./kubeconfig.ts";
+import { tunnelConnector } from "./proxy-tunnel.ts";
 
 export interface PoolOptions {
   /** Most sockets for requests. Default 32 (ADR 1 has the measurements). */
@@ -25,12 +26,14 @@ interface Pools {
 /** Gives the pools for the identity of the moment, and replaces them when its certificates change. */
 export class ConnectionPools {
   readonly #origin: string;
+  readonly #proxyUrl: string | undefined;
   readonly #options: PoolOptions;
   #pools: Pools | undefined;
   #closed = false;
 
   constructor(connection: Connection, options: PoolOptions) {
     this.#origin = new URL(connection.server).origin;
+    this.#proxyUrl = connection.proxyUrl;
     this.#options = options;
   }
 
@@ -71,7 +74,9 @@ export class ConnectionPools {
       allowH2: http2,
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: keepAliveMs,
-      connect: { ...tls, timeout: connectTimeoutMs, ...(http2 && { preferH2: true }) },
+      connect: this.#proxyUrl
+        ? tunnelConnector(this.#proxyUrl, tls, connectTimeoutMs)
+        : { ...tls, timeout: connectTimeoutMs, ...(http2 && { preferH2: true }) },
     });
   }
 }

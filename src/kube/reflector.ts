@@ -84,14 +84,15 @@ export class Reflector<T extends KubeObject> {
     const options = { ...this.#selection(), signal, limit: this.#options.pageSize ?? 250 };
     try {
       for await (const page of this.#client.pages(this.#cache.type, options)) {
-        for (const item of page.items) objects.push(this.#cache.project(item));
+        for (const item of page.items) this.#take(item, (object) => objects.push(object));
         resourceVersion = page.resourceVersion;
       }
     } catch (error) {
       if (!isExpired(error)) throw error;
       // The continue token outlived etcd's history: the next attempt would fare no better, so all in one answer.
       const all = await this.#client.list(this.#cache.type, { ...this.#selection(), signal });
-      objects.splice(0, objects.length, ...all.items.map((item) => this.#cache.project(item)));
+      objects.length = 0;
+      for (const item of all.items) this.#take(item, (object) => objects.push(object));
       resourceVersion = all.resourceVersion;
     }
     this.#listed(objects, resourceVersion);
@@ -125,15 +126,27 @@ export class Reflector<T extends KubeObject> {
       start.end();
       this.#listed(start.objects, event.object.metadata.resourceVersion ?? "");
     } else {
-      start.objects.push(this.#cache.project(event.object));
+      this.#take(event.object, (object) => start.objects.push(object));
     }
   }
 
   #event(event: WatchEvent): void {
-    if (event.type !== "BOOKMARK") this.#cache.event(event.type, this.#cache.project(event.object));
-    // Only after the cache has it: what fails on the way is asked for again.
+    const { type } = event;
+    if (type !== "BOOKMARK") this.#take(event.object, (object) => this.#cache.event(type, object));
     this.#resourceVersion = event.object.metadata.resourceVersion ?? this.#resourceVersion;
     this.#failures = 0;
+  }
+
+  /** An object that the cache's own functions choke on is left out and logged; it must not stop all others. */
+  #take(object: KubeObject, use: (projected: T) => void): void {
+    try {
+      use(this.#cache.project(object));
+    } catch (error) {
+      const { namespace, name } = object.metadata ?? {};
+      const stacktrace = error instanceof Error ? error.stack : undefined;
+      const fields = { resource: this.#cache.type.plural, namespace, name, error: messageOf(error), stacktrace };
+      this.#options.log.error("an object cannot be taken into the cache", fields);
+    }
   }
 
   #listed(objects: readonly T[], resourceVersion: string): void {

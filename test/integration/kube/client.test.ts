@@ -1,4 +1,6 @@
 import { copyFileSync, renameSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
 import { Client } from "../../../src/kube/client.ts";
@@ -237,6 +239,45 @@ describe("the client against a real API server", function () {
   });
 
   const refTo = (name: string) => ({ type: CONFIG_MAPS, namespace: "default", name });
+
+  it("reaches the server through an HTTP proxy, and says when that refuses", async () => {
+    const targets: string[] = [];
+    const proxy = createServer();
+    proxy.on("connect", (request, socket, head) => {
+      targets.push(`${request.url} ${request.headers["proxy-authorization"]}`);
+      if (targets.length > 2) {
+        socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+        return;
+      }
+      const server = connect(plane.port, "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 OK\r\n\r\n");
+        server.write(head);
+        server.pipe(socket).pipe(server);
+      });
+      for (const end of [server, socket]) end.on("error", () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    const { port } = proxy.address() as AddressInfo;
+    const behind = { ...(await plane.connection()), proxyUrl: `http://user:p%40ss@127.0.0.1:${port}` };
+    const proxied = new Client(behind, { connections: 1, attempts: 1 });
+    try {
+      expect((await proxied.list(CONFIG_MAPS)).items).to.be.an("array");
+      const abort = new AbortController();
+      const watched = failure(
+        proxied.watch(CONFIG_MAPS, { sendInitialEvents: true, signal: abort.signal }, () => abort.abort()),
+      );
+      expect((await watched) as Error).to.have.property("name", "AbortError");
+      const authorization = `Basic ${Buffer.from("user:p@ss").toString("base64")}`;
+      expect(targets).to.deep.equal(Array(2).fill(`127.0.0.1:${plane.port} ${authorization}`));
+      const third = new Client(behind, { attempts: 1 });
+      expect(String(await failure(third.list(CONFIG_MAPS)))).to.include("refused to connect");
+      await third.close();
+    } finally {
+      await proxied.close();
+      proxy.closeAllConnections();
+      proxy.close();
+    }
+  });
 
   it("says in one line that nobody listens", async () => {
     const nobody = new Client({ ...(await plane.connection()), server: "https://127.0.0.1:1" }, { attempts: 1 });

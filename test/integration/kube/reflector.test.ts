@@ -230,6 +230,31 @@ describe("a reflected cache", function () {
     expect(log.lines.filter(({ message }) => message === "a change handler failed").length).to.equal(2);
   });
 
+  it("leaves out an object that its projection chokes on, says so, and follows all others", async () => {
+    const log = new MemoryLog();
+    await create("bad-listed");
+    const cache = new ObjectCache({
+      type: CONFIG_MAPS,
+      labelSelector: LABEL,
+      project: (object) => {
+        if (object.metadata.name.startsWith("bad")) throw new Error("cannot read this");
+        return object;
+      },
+    });
+    const abort = new AbortController();
+    const work = new Reflector(client, cache, "", { log }).run(abort.signal);
+    await cache.whenSynced();
+    await create("bad-watched");
+    await create("good");
+    await eventually(() => cache.size === 1);
+    abort.abort();
+    await work;
+    expect(log.lines.filter(({ level }) => level === "error").map(({ fields }) => fields.name)).to.deep.equal([
+      "bad-listed",
+      "bad-watched",
+    ]);
+  });
+
   it("is never complete while its kind does not exist, and says why", async () => {
     const log = new MemoryLog();
     const type = { apiVersion: "nowhere.io/v1", kind: "Nothing", plural: "nothings", namespaced: true };

@@ -244,6 +244,20 @@ describe("applying a decision", () => {
     expect(error).to.be.instanceOf(NotLeaderError);
   });
 
+  it("ends all of a batch when the lease is lost, without a rejection left behind", async () => {
+    const unhandled: unknown[] = [];
+    const listener = (error: unknown) => unhandled.push(error);
+    process.on("unhandledRejection", listener);
+    api.gate = () => settled();
+    api.fault = () => ({ before: new NotLeaderError("lost") });
+    const actions = Array.from({ length: 100 }, (_, i) => create(`pod-${i}`, { batch: "workers" }));
+    const error = await applier.apply(actions, "key").catch((thrown: unknown) => thrown);
+    await settled();
+    process.off("unhandledRejection", listener);
+    expect(error).to.be.instanceOf(NotLeaderError);
+    expect([api.requests.length, unhandled]).to.deep.equal([16, []]);
+  });
+
   it("reads null for what does not exist", async () => {
     api.put(pod("there"));
     expect(await applier.read({ type: PODS, namespace: "ns", name: "absent" }, "key")).to.equal(null);

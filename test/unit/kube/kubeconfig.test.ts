@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { type Identity, ReloadingIdentity } from "../../../src/kube/identity.ts";
 import { type Connection, KubeconfigError, loadConnection } from "../../../src/kube/kubeconfig.ts";
+import { proxyFromEnvironment } from "../../../src/kube/proxy-tunnel.ts";
 import { VirtualClock } from "./support.ts";
 
 describe("finding the cluster", () => {
@@ -111,6 +112,21 @@ users: [{name: u, user: ${user}}]
         .and.to.match(/^KubeconfigError: [^\n]+$/);
     }
     expect(new KubeconfigError("x")).to.be.instanceOf(Error);
+  });
+
+  it("takes the proxy of the kubeconfig, else the one that the environment names for the server", () => {
+    const env = { HTTPS_PROXY: "proxy:3128", NO_PROXY: "svc, .corp.example, 10.0.0.0/8,api.example:6443" };
+    const via = (server: string) => proxyFromEnvironment(server, env);
+    for (const server of ["https://k8s.example:6443", "https://192.168.0.1", "https://api.example", "https://mysvc"]) {
+      expect(via(server), server).to.equal("http://proxy:3128");
+    }
+    for (const server of [
+      ...["https://10.96.0.1:443", "https://kubernetes.default.svc", "https://corp.example", "https://a.corp.example"],
+      ...["https://api.example:6443", "https://127.0.0.1:6443", "https://localhost", "http://k8s.example"],
+    ]) {
+      expect(via(server), server).to.equal(undefined);
+    }
+    expect(proxyFromEnvironment("https://a", { HTTPS_PROXY: "http://p", NO_PROXY: "*" })).to.equal(undefined);
   });
 
   describe("the identity", () => {
