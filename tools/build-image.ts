@@ -4,11 +4,13 @@
 //   node tools/build-image.ts [IMAGE] [--engine=docker|buildah|none]
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
+import project from "../package.json" with { type: "json" };
 import { run, tryRun } from "../src/local/image/exec.ts";
 import { buildOperatorImage } from "../src/local/image/operator-image.ts";
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { engine: { type: "string" } } });
-const name = positionals[0] ?? "docker.io/library/ray-operator:latest";
+// the name in config/default, which `kubectl apply -k .` asks for
+const name = positionals[0] ?? `ray-operator:${project.version}`;
 
 const image = await buildOperatorImage({ project: ".", folder: "dist/image", name: qualified(name) });
 console.log(`${image.layout}: OCI layout of ${name}, ${Math.round(image.size / 1e6)} MB`);
