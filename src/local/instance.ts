@@ -28,8 +28,11 @@ export async function chooseNodes(wish: Nodes | undefined): Promise<NodeChoice> 
   if (wish === "none" || wish === "simulated") return { nodes: wish };
   const missing = await missingForReal();
   if (missing.length === 0) return { nodes: "real" };
-  if (wish === "real") throw new Error(`a real node is not possible here. It needs:\n  ${missing.join("\n  ")}`);
-  return { nodes: "simulated", reason: `Simulated nodes, because a real one needs: ${missing.join(" ")}` };
+  if (wish === "real") throw new Error(`a real node is not possible here:\n  ${missing.join("\n  ")}`);
+  return {
+    nodes: "simulated",
+    reason: `Simulated nodes, because a real one is not possible here: ${missing.join(" ")}`,
+  };
 }
 
 /** Starts a cluster and its nodes. Whatever fails, nothing of it is left running. */

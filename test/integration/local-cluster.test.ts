@@ -170,6 +170,42 @@ describe("a local cluster with simulated nodes", function () {
       expect(await cluster.api.get(`${base}/pods/head:8265/proxy/api/gcs_healthz`)).to.equal("success");
     });
 
+    it("takes the job of a submitter's pod, which ends as the job does", async () => {
+      const address = "http://c-head-svc.default.svc.cluster.local:8265";
+      const submit = (id: string, entrypoint: string) => ({
+        metadata: { name: id },
+        spec: {
+          backoffLimit: 0,
+          template: {
+            spec: {
+              restartPolicy: "Never",
+              containers: [
+                {
+                  name: "ray-job-submitter",
+                  image: "rayproject/ray:2.52.0",
+                  command: ["/bin/bash", "-ce"],
+                  args: [`ray job submit --address ${address} --no-wait --submission-id ${id} -- ${entrypoint} ;`],
+                },
+              ],
+            },
+          },
+        },
+      });
+      const path = "/apis/batch/v1/namespaces/default/jobs";
+      await cluster.api.request("POST", path, submit("good", "python a.py"));
+      await cluster.api.request("POST", path, submit("bad", "python a.py # simulate:fail"));
+      const ended = async (id: string) =>
+        (await cluster.api.get<{ status: { succeeded?: number; failed?: number } }>(`${path}/${id}`)).status;
+      await until(
+        "the submitters",
+        20_000,
+        async () => (await ended("good")).succeeded === 1 && (await ended("bad")).failed === 1,
+      );
+      const job = "/api/v1/namespaces/default/services/c-head-svc:dashboard/proxy/api/jobs";
+      expect(await cluster.api.get(`${job}/good`)).to.include({ status: "SUCCEEDED", entrypoint: "python a.py" });
+      expect(await cluster.api.get(`${job}/bad`)).to.include({ status: "FAILED" });
+    });
+
     it("is not there on the address of a pod that has gone", async function () {
       if (!isRoot) this.skip();
       await createPod(cluster.api, "short", { labels: { "ray.io/node-type": "head" } });

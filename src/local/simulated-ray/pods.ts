@@ -38,6 +38,7 @@ export interface Service {
   readonly metadata: { readonly namespace: string; readonly name: string; readonly uid: string };
   readonly spec: {
     readonly clusterIP?: string;
+    readonly publishNotReadyAddresses?: boolean;
     readonly selector?: Readonly<Record<string, string>>;
     readonly ports?: readonly { readonly port: number; readonly targetPort?: number | string }[];
   };
@@ -127,16 +128,16 @@ export class Directory {
         one.metadata.namespace === pod.metadata.namespace &&
         one.metadata.labels?.["ray.io/cluster"] === cluster &&
         isAlive(one) &&
-        isReady(one),
+        rayRuns(one),
     );
     return all.sort((a, b) => Number(isHead(b)) - Number(isHead(a)));
   }
 
-  /** The Ready head that a Service of this name leads to. */
+  /** The head that a Service of this name leads to. */
   headBehind(namespace: string, serviceName: string): Pod | undefined {
     for (const service of this.#services.values()) {
       if (service.metadata.name !== serviceName || service.metadata.namespace !== namespace) continue;
-      return this.#readyPods(service).find(isHead);
+      return this.#endpoints(service).find(isHead);
     }
     return undefined;
   }
@@ -146,21 +147,21 @@ export class Directory {
       if (service.spec.clusterIP !== address) continue;
       const entry = service.spec.ports?.find((one) => one.port === port);
       if (!entry) return undefined;
-      const candidates = this.#readyPods(service);
+      const candidates = this.#endpoints(service);
       const pod = candidates[Math.floor(Math.random() * candidates.length)];
       return pod && listener(pod, targetPort(pod, entry.targetPort ?? port));
     }
     return undefined;
   }
 
-  #readyPods(service: Service): Pod[] {
+  #endpoints(service: Service): Pod[] {
     const selector = Object.entries(service.spec.selector ?? {});
     if (selector.length === 0) return [];
     return [...this.#pods.values()].filter(
       (pod) =>
         pod.metadata.namespace === service.metadata.namespace &&
         isAlive(pod) &&
-        isReady(pod) &&
+        (isReady(pod) || service.spec.publishNotReadyAddresses === true) &&
         selector.every(([key, value]) => pod.metadata.labels?.[key] === value),
     );
   }

@@ -141,6 +141,26 @@ describe("simulated Ray", () => {
     }
   });
 
+  it("goes on when a finished sidecar has made the head unready, for those whom its service still leads there", () => {
+    const head = pod({ ready: false });
+    directory.setPod({ ...head, status: { ...head.status, containerStatuses: [{ name: "ray", ready: true }] } });
+    const service = (name: string, address: string, publishNotReadyAddresses: boolean) =>
+      directory.setService({
+        metadata: { namespace: "default", name, uid: name },
+        spec: {
+          clusterIP: address,
+          selector: { "ray.io/cluster": "c" },
+          ports: [{ port: 8265 }],
+          publishNotReadyAddresses,
+        },
+      });
+    service("usual", "10.9.0.1", false);
+    service("publishing", "10.9.0.2", true);
+    expect(call("GET", "/api/version")?.status).to.equal(200);
+    expect(directory.destination("10.9.0.1", 8265)).to.equal(undefined);
+    expect(directory.destination("10.9.0.2", 8265)?.role).to.equal("dashboard");
+  });
+
   it("opens the Serve port with the first config, on workers too", () => {
     directory.setPod(pod({}));
     directory.setPod(pod({ name: "w", node: "worker", ip: "10.0.0.2" }));
