@@ -1,7 +1,5 @@
 // HTTPS through an HTTP proxy (CONNECT), for kubeconfigs with `proxy-url` and for HTTPS_PROXY.
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { isIP } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import type { buildConnector } from "undici";
 import type { TlsMaterial } from "./identity.ts";
@@ -9,29 +7,41 @@ import type { TlsMaterial } from "./identity.ts";
 /** A connector for undici that reaches `https` servers through the proxy at `proxyUrl`. */
 export function tunnelConnector(proxyUrl: string, tls: TlsMaterial, timeoutMs: number): buildConnector.connector {
   const proxy = new URL(proxyUrl);
-  const request = proxy.protocol === "https:" ? httpsRequest : httpRequest;
   return ({ hostname, port }, callback) => {
     const target = `${isIP(hostname) === 6 ? `[${hostname}]` : hostname}:${port || 443}`;
+    openTunnel(proxy, target, timeoutMs).then(
+      (socket) => {
+        const servername = tls.servername ?? (isIP(hostname) ? "" : hostname);
+        const secure = tlsConnect({ ...tls, socket, servername, host: hostname, ALPNProtocols: ["http/1.1"] });
+        secure.once("error", (error) => callback(error, null));
+        secure.once("secureConnect", () => callback(null, secure));
+      },
+      (error: Error) => callback(error, null),
+    );
+  };
+}
+
+async function openTunnel(proxy: URL, target: string, timeoutMs: number): Promise<Socket> {
+  // Loaded only here: 2 MB that nobody without a proxy needs.
+  const { request } = proxy.protocol === "https:" ? await import("node:https") : await import("node:http");
+  return new Promise((resolve, reject) => {
     const tunnel = request({
       ...{ host: proxy.hostname, port: proxy.port || (proxy.protocol === "https:" ? 443 : 80) },
       ...{ method: "CONNECT", path: target, timeout: timeoutMs, agent: false },
       headers: { host: target, ...credentials(proxy) },
     });
     tunnel.once("timeout", () => tunnel.destroy(new Error(`the proxy ${proxy.host} did not answer in time`)));
-    tunnel.once("error", (error) => callback(error, null));
+    tunnel.once("error", reject);
     tunnel.once("connect", ({ statusCode }, socket) => {
-      if (statusCode !== 200) {
-        socket.destroy();
-        callback(new Error(`the proxy ${proxy.host} refused to connect to ${target}: ${statusCode}`), null);
+      if (statusCode === 200) {
+        resolve(socket);
         return;
       }
-      const servername = tls.servername ?? (isIP(hostname) ? "" : hostname);
-      const secure = tlsConnect({ ...tls, socket, servername, host: hostname, ALPNProtocols: ["http/1.1"] });
-      secure.once("error", (error) => callback(error, null));
-      secure.once("secureConnect", () => callback(null, secure));
+      socket.destroy();
+      reject(new Error(`the proxy ${proxy.host} refused to connect to ${target}: ${statusCode}`));
     });
     tunnel.end();
-  };
+  });
 }
 
 /** The proxy that the environment names for a server, in the way of Go's `ProxyFromEnvironment`. */
