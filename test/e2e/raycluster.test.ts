@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { parse } from "yaml";
 import type { RayCluster } from "../../api/v1/raycluster.ts";
 import { explainFailure } from "./support/diagnostics.ts";
-import { type Environment, environment } from "./support/environment.ts";
+import { type Environment, environment, whyNot } from "./support/environment.ts";
 import { eventually } from "./support/eventually.ts";
 import { autoscalingCluster, smallCluster } from "./support/manifests.ts";
 import { deployOperator, type RunningOperator, startOperatorProcess } from "./support/operator.ts";
@@ -21,6 +21,11 @@ let namespace = "";
 
 before(async function startEnvironment() {
   this.timeout(firstStart);
+  const obstacle = await whyNot();
+  if (obstacle !== undefined) {
+    process.stderr.write(`Skipped: ${obstacle}\n`);
+    this.skip();
+  }
   env = await environment();
 });
 

@@ -6,7 +6,7 @@ import { canRunReal } from "./prerequisites.ts";
 
 export { ensureImages } from "../image/build.ts";
 export type { NodeCluster, RealNode, RealNodeOptions } from "./node.ts";
-export { type Capability, canRunReal } from "./prerequisites.ts";
+export { canRunReal } from "./prerequisites.ts";
 
 /**
  * Starts the machine's real node and returns when it is Ready. Removes first what a killed one left.

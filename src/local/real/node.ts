@@ -39,9 +39,6 @@ import {
 import { cniPluginFolder } from "./prerequisites.ts";
 import { Registry } from "./registry.ts";
 
-export { ensureImages } from "../image/build.ts";
-export { type Capability, canRunReal } from "./prerequisites.ts";
-
 /** What a real node needs of its control plane; a `LocalCluster` started with `nodes: "real"` is one. */
 export interface NodeCluster {
   readonly folder: string;

@@ -6,11 +6,18 @@ import { imagesAreBuilt } from "../image/build.ts";
 import { tryRun } from "../image/exec.ts";
 import { cacheFolder } from "../paths.ts";
 
-export type Capability = { readonly ok: true } | { readonly ok: false; readonly missing: readonly string[] };
+type Capability = { readonly ok: true } | { readonly ok: false; readonly missing: readonly string[] };
 
 /** Debian's package of each program. The image is built once; what it needs is not asked for afterwards. */
-const programs = { containerd: "containerd", ctr: "containerd", runc: "runc", iptables: "iptables", ip: "iproute2" };
-const buildPrograms = { debootstrap: "debootstrap", unshare: "util-linux", tar: "tar" };
+const programs = {
+  containerd: "containerd",
+  ctr: "containerd",
+  runc: "runc",
+  iptables: "iptables",
+  ip: "iproute2",
+  unshare: "util-linux",
+};
+const buildPrograms = { debootstrap: "debootstrap", tar: "tar" };
 
 const cniFolders = ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
 const cniPlugins = ["bridge", "host-local", "loopback", "portmap"];
@@ -49,7 +56,7 @@ export async function canRunReal(): Promise<Capability> {
 async function missingRights(): Promise<string[]> {
   const missing: string[] = [];
   if (!/ - cgroup2? /.test(readFileSync("/proc/self/mountinfo", "utf8"))) missing.push("Control groups: none mounted.");
-  if (!(await tryRun("unshare", ["--mount", "--net", "--pid", "--fork", "true"]))) {
+  if (onPath("unshare") && !(await tryRun("unshare", ["--mount", "--net", "--pid", "--fork", "true"]))) {
     missing.push("The right to mount and to make namespaces (CAP_SYS_ADMIN).");
   }
   if (onPath("iptables") && !(await tryRun("iptables", ["-w", "-t", "nat", "-S", "POSTROUTING"]))) {

@@ -11,7 +11,7 @@ import { run } from "../../../src/local/image/exec.ts";
 import { installCrds } from "../../../src/local/install-crds.ts";
 import { allPrograms, ensurePrograms } from "../../../src/local/programs.ts";
 import { progressOn } from "../../../src/local/progress.ts";
-import { ensureImages, type RealNode, startRealNode } from "../../../src/local/real/index.ts";
+import { canRunReal, ensureImages, type RealNode, startRealNode } from "../../../src/local/real/index.ts";
 
 export interface Environment {
   readonly cluster: LocalCluster;
@@ -22,6 +22,12 @@ export interface Environment {
 
 let started: Promise<Environment> | undefined;
 let folder: string | undefined;
+
+/** Why this machine cannot run the tests, or undefined when it can. */
+export async function whyNot(): Promise<string | undefined> {
+  const capability = await canRunReal();
+  return capability.ok ? undefined : `a real node is not possible here:\n  ${capability.missing.join("\n  ")}`;
+}
 
 /** The environment of this run; the first caller starts it, with everything that has to be built for it. */
 export function environment(): Promise<Environment> {
