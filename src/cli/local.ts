@@ -147,6 +147,8 @@ function nodesOption(): Option {
 async function goUp(options: UpOptions): Promise<void> {
   const { startInBackground, report } = await import("../local/background.ts");
   const { chooseNodes } = await import("../local/instance.ts");
+  const { Interrupt } = await import("../local/interrupt.ts");
+  using interrupt = new Interrupt(() => process.stderr.write("Stopping ...\n"));
   const folder = await folderOf(options);
   const running = report(folder);
   if (running && running.status !== "ended") {
@@ -157,7 +159,8 @@ async function goUp(options: UpOptions): Promise<void> {
   const words = ["local", "up", "--foreground", `--name=${options.name}`, `--state=${folder}`, `--nodes=${nodes}`];
   if (options.fresh) words.push("--fresh");
   if (options.simulatedNodes !== undefined) words.push(`--simulated-nodes=${options.simulatedNodes}`);
-  const state = await startInBackground(folder, [...thisProgram(), ...words], (text) => process.stderr.write(text));
+  const tell = (text: string) => process.stderr.write(text);
+  const state = await startInBackground(folder, [...thisProgram(), ...words], tell, interrupt.signal);
   process.stdout.write(`export KUBECONFIG=${state.kubeconfig}\n`);
 }
 

@@ -25,7 +25,8 @@ const STOP_MS = 60_000;
 
 /**
  * Starts a command line (Node, its flags, the program and its words) that owns the instance, detached from this
- * terminal, and returns its state when the instance is ready. What it says meanwhile is handed to `onOutput`.
+ * terminal, and returns its state when the instance is ready. What it says meanwhile is handed to `onOutput`. When
+ * `signal` is aborted, it is told to end.
  *
  * @throws Error with the end of its output when it ends instead.
  */
@@ -33,6 +34,7 @@ export async function startInBackground(
   folder: string,
   command: readonly string[],
   onOutput: (text: string) => void,
+  signal: AbortSignal,
 ): Promise<InstanceState> {
   mkdirSync(dirname(folder), { recursive: true, mode: 0o700 });
   // Beside the folder, which the instance may empty.
@@ -58,7 +60,11 @@ export async function startInBackground(
       state = readState(folder);
       return ended !== undefined || (isRunning(state) && state.owner.pid === child.pid && state.ready === true);
     },
-    () => {},
+    () => {
+      if (!signal.aborted) return;
+      child.kill("SIGTERM");
+      signal.throwIfAborted();
+    },
     100,
   );
   child.unref();

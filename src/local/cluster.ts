@@ -54,6 +54,7 @@ export type { LocalClusterOptions } from "./options.ts";
  * @throws Error that names the program that failed, with the end of its log; or that the instance runs already.
  */
 export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
+  if (process.platform !== "linux") throw new Error("a Kubernetes on this machine needs Linux");
   const name = options.name ?? "default";
   if (!/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/.test(name)) {
     throw new Error(`"${name}" is no name of an instance: lower case letters, digits and "-", at most 32`);
@@ -261,9 +262,13 @@ export class LocalCluster {
       const ended = await endLeftovers(previous);
       if (ended.length > 0) this.#progress.note(`Ended what an earlier run left behind: ${ended.join(", ")}.`);
     }
-    if (this.#options.fresh) rmSync(this.folder, { recursive: true, force: true });
+    const otherNodes = previous !== undefined && previous.nodes !== this.nodes;
+    if (otherNodes)
+      this.#progress.note(`Dropping the data of an earlier run, whose nodes were others (${previous.nodes}).`);
+    const fresh = otherNodes || this.#options.fresh === true;
+    if (fresh) rmSync(this.folder, { recursive: true, force: true });
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    return this.#options.fresh ? undefined : previous;
+    return fresh ? undefined : previous;
   }
 
   async #findPrograms(): Promise<void> {
@@ -291,7 +296,7 @@ export class LocalCluster {
     // Nobody calls the address that is only advertised; it must not be a loopback one.
     const advertiseAddress = hostAddress() ?? "192.0.2.1";
     this.url = `https://${exposed ? advertiseAddress : "127.0.0.1"}:${apiPort}`;
-    const pki = openPki(join(this.binDir, "ray-local"), join(this.folder, "pki"), this.#options.ca);
+    const pki = openPki(join(this.binDir, "ray-local"), join(this.folder, "pki"));
     const serviceAddress = this.ranges.services.replace(/\.0\/\d+$/, ".1");
     issueControlPlaneCertificates(pki, ["127.0.0.1", serviceAddress, advertiseAddress]);
     this.#pki = pki;

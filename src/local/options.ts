@@ -26,8 +26,6 @@ export interface LocalClusterOptions {
   readonly schedulerFlags?: readonly string[];
   /** An `audit.k8s.io/v1` Policy object: the API server then writes `auditLog`. */
   readonly auditPolicy?: object;
-  /** A CA that is to outlive the instance: path of CA.crt and CA.key without the ending. */
-  readonly ca?: string;
   readonly progress?: Progress;
   /** Gives up the start when it is aborted. */
   readonly signal?: AbortSignal;

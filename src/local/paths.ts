@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
@@ -30,7 +30,7 @@ export function checkoutRoot(): string {
 /** `${RAY_OPERATOR_CACHE:-${XDG_CACHE_HOME:-~/.cache}/ray-operator}`: programs, images, and the state of instances. */
 export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
   const own = environment.RAY_OPERATOR_CACHE;
-  if (own) return own;
+  if (own) return resolve(own);
   return join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "ray-operator");
 }
 

@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 
 /** A certificate to issue: it becomes `NAME.crt` and `NAME.key`, valid as server and as client for ten years. */
 export interface CertificateRequest {
@@ -18,7 +18,7 @@ export interface CertificateRequest {
 /** The certificate authority of an instance and the folder of what it issued. */
 export interface Pki {
   readonly folder: string;
-  /** `CA.crt` and `CA.key` without the ending. May lie outside the folder: an image can trust it for good. */
+  /** The path of `ca.crt` and `ca.key` without the ending. */
   readonly ca: string;
   /** The path of a file in the folder. */
   path(file: string): string;
@@ -27,9 +27,9 @@ export interface Pki {
 }
 
 /** Opens the folder, and makes the CA and the key pair `sa` (of service account tokens) where they are missing. */
-export function openPki(launcher: string, folder: string, ca = join(folder, "ca")): Pki {
+export function openPki(launcher: string, folder: string): Pki {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  mkdirSync(dirname(ca), { recursive: true, mode: 0o700 });
+  const ca = join(folder, "ca");
   const issue = (certificates: readonly CertificateRequest[]) => {
     const input = JSON.stringify({ ca, folder, certificates, keyPair: "sa" });
     const result = spawnSync(launcher, ["certificates"], { input, encoding: "utf8" });

@@ -1,5 +1,6 @@
-// Free ports, chosen by the kernel.
+// Free ports for programs that are to listen.
 
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
 /**
@@ -11,11 +12,11 @@ export async function freePorts(
   address = "127.0.0.1",
   preferred: readonly number[] = [],
 ): Promise<number[]> {
-  const held = [];
+  const held: Held[] = [];
   try {
     for (let i = 0; i < count; i++) {
       const wish = preferred[i];
-      held.push((wish && (await hold(wish, address))) || (await mustHold(address)));
+      held.push((wish && (await hold(wish, address))) || (await holdAny(address)));
     }
     return held.map((one) => one.port);
   } finally {
@@ -29,10 +30,27 @@ interface Held {
   release(): Promise<void>;
 }
 
-async function mustHold(address: string): Promise<Held> {
+/**
+ * A port below those that the kernel gives to outgoing connections. One of theirs could be taken by a connection
+ * between two runs of a program, or between this choice and its start, and stays taken for a minute after its end.
+ */
+async function holdAny(address: string): Promise<Held> {
+  const [from, to] = [20_000, firstOutgoingPort()];
+  for (let attempt = 0; attempt < 50 && to - from > 1_000; attempt++) {
+    const held = await hold(from + Math.floor(Math.random() * (to - from)), address);
+    if (held) return held;
+  }
   const held = await hold(0, address);
   if (!held) throw new Error(`no free port at ${address}`);
   return held;
+}
+
+function firstOutgoingPort(): number {
+  try {
+    return Number.parseInt(readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8"), 10);
+  } catch {
+    return 0;
+  }
 }
 
 function hold(port: number, address: string): Promise<Held | undefined> {

@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { end, identify, type ProcessIdentity } from "./proc.ts";
 
@@ -24,6 +25,15 @@ export interface ProcessHome {
   readonly launcher: string;
   readonly logFolder: string;
 }
+
+/** The cluster's addresses are never behind the machine's HTTP proxy. */
+const noProxy = [
+  process.env.NO_PROXY ?? process.env.no_proxy,
+  "localhost,127.0.0.0/8,10.0.0.0/8,.svc,.cluster.local",
+  ...Object.values(networkInterfaces()).flatMap((list) => list?.map((one) => one.address) ?? []),
+]
+  .filter((part) => part)
+  .join(",");
 
 /** A program that was started. */
 export class ManagedProcess {
@@ -85,7 +95,12 @@ export function startProcess(home: ProcessHome, start: ProgramStart): ManagedPro
   const child = spawn(
     home.launcher,
     [verb, "--parent", String(process.pid), ...flags, "--", start.command, ...start.args],
-    { cwd: start.cwd, detached: true, stdio: ["ignore", log, log], env: { ...process.env, ...start.env } },
+    {
+      cwd: start.cwd,
+      detached: true,
+      stdio: ["ignore", log, log],
+      env: { ...process.env, NO_PROXY: noProxy, no_proxy: noProxy, ...start.env },
+    },
   );
   closeSync(log);
   // A test that has forgotten to stop its cluster ends all the same, and the cluster with it.

@@ -95,7 +95,7 @@ describe("the life of a local cluster", function () {
     await podThat(cluster.api, "a", isReady);
   });
 
-  it("starts empty when told so", async () => {
+  it("starts empty when told so, and when its nodes are others than before", async () => {
     const stateDir = folder();
     const first = await startLocalCluster({ stateDir, nodes: "none" });
     await createPod(first.api, "a");
@@ -103,8 +103,12 @@ describe("the life of a local cluster", function () {
     const second = await startLocalCluster({ stateDir, nodes: "none" });
     expect((await getPod(second.api, "a")).metadata.name).to.equal("a");
     await second.stop({ keep: true });
-    await using third = await startLocalCluster({ stateDir, nodes: "none", fresh: true });
+    const third = await startLocalCluster({ stateDir, nodes: "none", fresh: true });
     expect(await third.api.answers("/api/v1/namespaces/default/pods/a")).to.equal(false);
+    await createPod(third.api, "b");
+    await third.stop({ keep: true });
+    await using fourth = await startLocalCluster({ stateDir, nodes: "simulated", simulatedNodes: 1 });
+    expect(await fourth.api.answers("/api/v1/namespaces/default/pods/b")).to.equal(false);
   });
 
   it("says which program failed and why, and leaves nothing running", async () => {

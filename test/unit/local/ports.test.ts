@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { expect } from "chai";
 import { freePorts } from "../../../src/local/ports.ts";
@@ -14,6 +15,11 @@ describe("free ports", () => {
     const ports = await freePorts(20);
     expect(new Set(ports).size).to.equal(20);
     for (const port of ports.slice(0, 3)) (await occupy(port)).close();
+  });
+
+  it("are none that the kernel gives to outgoing connections", async () => {
+    const first = Number.parseInt(readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8"), 10);
+    for (const port of await freePorts(20)) expect(port).to.be.below(first);
   });
 
   it("are the preferred ones while these are free", async () => {
