@@ -13,7 +13,7 @@ import { decide } from "./decide.ts";
 import type { ObservedCluster } from "./observed.ts";
 import type { RuleContext } from "./rules/rule.ts";
 import { differs, status } from "./status.ts";
-import { type OwnerView, type PodView, podView, type ServiceView, serviceView } from "./views.ts";
+import { type PodView, podView, type ServiceView, serviceView } from "./views.ts";
 
 /** What the controller knows without asking. Filled while the process leads. */
 export interface RayClusterCaches {
@@ -33,10 +33,14 @@ export interface RayClusterControllerOptions {
 }
 
 const OWNER = "owner";
+/** Longest pause between two tries, so that a raised quota or a mended webhook is noticed within a minute. */
+const LONGEST_PAUSE_MS = 60_000;
 
 /** Declares the caches on the manager; before its `run`. */
 export function rayClusterCaches(manager: Pick<Manager, "cache">): RayClusterCaches {
-  const indexes = { [OWNER]: (view: { readonly owner?: OwnerView }) => view.owner?.uid };
+  const indexes = {
+    [OWNER]: ({ metadata, owner }: PodView | ServiceView) => owner && ownedBy(metadata.namespace, owner.uid),
+  };
   return {
     clusters: manager.cache<RayCluster>({
       type: rayClusters,
@@ -64,6 +68,7 @@ export function rayClusterController(
   const { settings, drawToken, statusWritten, gone, concurrency } = options;
   const ruleContext = (context: DecideContext): RuleContext => ({ ...context, drawToken, settings });
   return {
+    maxDelayMs: LONGEST_PAUSE_MS,
     ...(concurrency !== undefined && { concurrency }),
     sources: [changesOf(caches.clusters), keysIn(caches.pods, ownerKey), keysIn(caches.services, ownerKey)],
     reconciler: {
@@ -82,10 +87,16 @@ export function rayClusterController(
 }
 
 function observe(caches: RayClusterCaches, key: ObjectKeyParts, read: ReadObjects): ObservedCluster | undefined {
-  const cluster = caches.clusters.get(key.namespace, key.name);
+  const { namespace, name } = key;
+  const cluster = caches.clusters.get(namespace, name);
   if (!cluster) return undefined;
-  const uid = cluster.metadata.uid ?? "";
-  return { cluster, read, pods: caches.pods.byIndex(OWNER, uid), services: caches.services.byIndex(OWNER, uid) };
+  const owner = ownedBy(namespace, cluster.metadata.uid ?? "");
+  return { cluster, read, pods: caches.pods.byIndex(OWNER, owner), services: caches.services.byIndex(OWNER, owner) };
+}
+
+/** An owner is in its object's own namespace: whoever may write elsewhere must not reach into this one. */
+function ownedBy(namespace: string | undefined, uid: string): string {
+  return `${namespace}/${uid}`;
 }
 
 function ownerKey({ metadata, owner }: PodView | ServiceView): string | undefined {

@@ -56,6 +56,9 @@ export function groupNames({ groups }: SpecView): FieldError[] {
   ]);
 }
 
+/** The hosts of a replica are made in one go. The largest machines that are rented as one have some 2,300 hosts. */
+const mostHosts = 4096;
+
 /** Not in the reference, which cannot read numbers beyond 32 bits and deletes all pods of a group without hosts. */
 export function groupNumbers({ groups }: SpecView): FieldError[] {
   return groups.flatMap(({ name, field, group }) => [
@@ -70,6 +73,11 @@ export function groupNumbers({ groups }: SpecView): FieldError[] {
       (group.numOfHosts ?? 1) < 1,
       `${field}.numOfHosts`,
       `worker group ${name} has numOfHosts ${group.numOfHosts}, but a replica has at least one host`,
+    ),
+    ...failIf(
+      (group.numOfHosts ?? 1) > mostHosts,
+      `${field}.numOfHosts`,
+      `worker group ${name} has numOfHosts ${group.numOfHosts}, but a replica has at most ${mostHosts} hosts`,
     ),
   ]);
 }

@@ -14,13 +14,22 @@ import type { PodView } from "../views.ts";
 import { type Replica, replicaDefect, replicasOf, victimsFirst } from "./replicas.ts";
 import { deletePod, normal, type RuleContext, stableMessage, Wave, warning } from "./rule.ts";
 
+/**
+ * Pods that one pass may create: `replicas` may ask for two thousand million, and one cluster's mistake must not take the
+ * operator's memory. The pods of a pass bring the next one about.
+ */
+const MOST_CREATES = 1_000;
+
 export function workerGroups(seen: ObservedCluster, context: RuleContext): Partial<Decision> {
   const groups = seen.cluster.spec.workerGroupSpecs ?? [];
+  const room: Room = { pods: MOST_CREATES };
   const workers = Map.groupBy(
     seen.pods.filter(isWorker).filter(isAlive),
     (pod) => pod.metadata.labels[Label.group] ?? "",
   );
-  const actions = groups.flatMap((group) => workerGroup(seen, group, workers.get(group.groupName) ?? [], context));
+  const actions = groups.flatMap((group) =>
+    workerGroup(seen, group, workers.get(group.groupName) ?? [], room, context),
+  );
   const known = new Set(groups.map((group) => group.groupName));
   for (const [name, left] of workers) {
     if (!known.has(name))
@@ -33,6 +42,7 @@ function workerGroup(
   seen: ObservedCluster,
   group: WorkerGroupSpec,
   alive: readonly PodView[],
+  room: Room,
   context: RuleContext,
 ): Action[] {
   if (group.suspend === true) return suspendGroup(seen, group, alive);
@@ -54,7 +64,7 @@ function workerGroup(
     const reason = `worker group ${group.groupName} has ${staying.length} replicas and should have ${wanted}`;
     actions.push(...surplus.flatMap((replica) => deleteReplica(seen, replica, reason)));
   }
-  actions.push(...createReplicas(seen, group, { staying, wanted, hosts, multiHost }, context));
+  actions.push(...createReplicas(seen, group, { staying, wanted, hosts, multiHost }, room, context));
   return actions;
 }
 
@@ -73,6 +83,11 @@ function mayChooseVictims({ cluster }: ObservedCluster, { settings }: RuleContex
   return cluster.spec.enableInTreeAutoscaling !== true || settings.enableRandomPodDelete;
 }
 
+/** What is left of the pods that a pass may create. */
+interface Room {
+  pods: number;
+}
+
 interface Plan {
   readonly staying: readonly Replica[];
   readonly wanted: number;
@@ -80,11 +95,18 @@ interface Plan {
   readonly multiHost: boolean;
 }
 
-function createReplicas(seen: ObservedCluster, group: WorkerGroupSpec, plan: Plan, context: RuleContext): Action[] {
+function createReplicas(
+  seen: ObservedCluster,
+  group: WorkerGroupSpec,
+  plan: Plan,
+  room: Room,
+  context: RuleContext,
+): Action[] {
   const taken = new Set(plan.staying.map((replica) => replica.index));
   const actions: Action[] = [];
   let index = 0;
-  for (let missing = plan.wanted - plan.staying.length; missing > 0; missing--) {
+  for (let missing = plan.wanted - plan.staying.length; missing > 0 && room.pods > 0; missing--) {
+    room.pods -= plan.hosts;
     while (taken.has(index)) index++;
     taken.add(index);
     const replica = plan.multiHost ? { replicaName: drawReplicaName(group.groupName, context.drawSuffix) } : {};
