@@ -79,10 +79,9 @@ export class ReloadingIdentity implements IdentitySource {
 
   current(): Identity | Promise<Identity> {
     if (this.#settings.exec && this.#credentialExpired()) return this.#renew(this.#settings.exec);
-    if (!this.#identity || (this.#rereads && this.#clock.monotonic() - this.#readAt >= REREAD_AFTER_MS)) {
-      return this.#assemble();
-    }
-    return this.#identity;
+    if (!this.#identity) return this.#assemble();
+    const fresh = !this.#rereads || this.#clock.monotonic() - this.#readAt < REREAD_AFTER_MS;
+    return fresh ? this.#identity : this.#reassemble(this.#identity);
   }
 
   invalidate(): void {
@@ -106,6 +105,16 @@ export class ReloadingIdentity implements IdentitySource {
         this.#running = undefined;
       });
     return this.#running;
+  }
+
+  /** Files that cannot be read at this moment (they are being replaced) leave the identity as it is. */
+  #reassemble(previous: Identity): Identity {
+    try {
+      return this.#assemble();
+    } catch {
+      this.#readAt = this.#clock.monotonic();
+      return previous;
+    }
   }
 
   #assemble(): Identity {

@@ -148,9 +148,12 @@ async function fromFiles(
     folder: "",
   };
   const server = cluster.value.server.replace(/\/+$/, "");
+  if (!URL.canParse(server)) throw new KubeconfigError(`${source}: the server "${server}" is not a URL`);
+  const settings = identitySettings(server, cluster, user, source);
+  for (const file of [settings.ca, settings.cert, settings.key, settings.token]) checkReadable(file, source);
   return {
     server,
-    identity: new ReloadingIdentity(identitySettings(server, cluster, user, source)),
+    identity: new ReloadingIdentity(settings),
     namespace: context.value.namespace || "default",
     source,
     headers: impersonation(user.value),
@@ -213,6 +216,16 @@ function identitySettings(
     servername: cluster["tls-server-name"],
     insecure: cluster["insecure-skip-tls-verify"],
   };
+}
+
+// Said at the start instead of with the first request.
+function checkReadable(text: TextSource | undefined, source: string): void {
+  if (!text || !("file" in text)) return;
+  try {
+    readFileSync(text.file);
+  } catch (error) {
+    throw new KubeconfigError(`${source} names a file that cannot be read: ${(error as Error).message}`);
+  }
 }
 
 function dataOrFile(data: string | undefined, file: string | undefined, folder: string): TextSource | undefined {

@@ -102,6 +102,11 @@ users: [{name: u, user: ${user}}]
       ['no context "x"', loadConnection({ kubeconfig: write("c", config("https://a")), context: "x" })],
       ["no current context", loadConnection({ kubeconfig: write("empty", "apiVersion: v1\n") })],
       ["which has no server", loadConnection({ kubeconfig: write("noserver", config("")) })],
+      ['the server "nowhere" is not a URL', loadConnection({ kubeconfig: write("nourl", config("nowhere")) })],
+      [
+        "names a file that cannot be read: ENOENT",
+        loadConnection({ kubeconfig: write("nofile", config("https://a", "{tokenFile: absent}")) }),
+      ],
       ["names no existing file", loadConnection({ env: { KUBECONFIG: "/nowhere" } })],
       ["no cluster: give --kubeconfig", loadConnection({ env: { HOME: folder }, serviceAccountPath: folder })],
     ];
@@ -143,6 +148,19 @@ users: [{name: u, user: ${user}}]
       write("token", "three");
       identity.invalidate();
       expect(await current()).to.equal("Bearer three");
+    });
+
+    it("keeps what it has while its files cannot be read", async () => {
+      const clock = new VirtualClock();
+      const token = write("token", "one");
+      const identity = new ReloadingIdentity({ server: "https://a", token: { file: token } }, clock);
+      await identity.current();
+      rmSync(token);
+      await clock.advance(10_000);
+      expect((await identity.current()).authorization).to.equal("Bearer one");
+      write("token", "two");
+      await clock.advance(10_000);
+      expect((await identity.current()).authorization).to.equal("Bearer two");
     });
 
     it("is a new TLS identity only when a certificate has changed", async () => {
