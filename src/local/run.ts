@@ -4,7 +4,7 @@ import { delimiter } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "../kube/client.ts";
 import { loadConnection } from "../kube/kubeconfig.ts";
-import type { KubeObject, ResourceType } from "../kube/types.ts";
+import type { ResourceType } from "../kube/types.ts";
 import type { LocalCluster } from "./cluster.ts";
 import { installCrds } from "./install-crds.ts";
 import { chooseNodes, type Instance, type Nodes, startInstance } from "./instance.ts";
@@ -156,14 +156,27 @@ async function show(
 ): Promise<void> {
   // Through the API server's proxy alone a browser does not get in.
   const dashboard = (podIP: string) => (cluster.podsReachable ? `http://${podIP}:8265` : undefined);
+  const shown = new Set<string>();
   while (!signal.aborted) {
+    const missed = new Set(shown);
     try {
-      // Without a resourceVersion the watch begins with the present objects.
-      await client.watch(kind, { signal }, ({ type, object }) => {
-        const seen = object as KubeObject;
-        const key = seen.metadata.uid ?? "";
-        if (type === "DELETED") status.remove(key);
-        if (type === "ADDED" || type === "MODIFIED") status.set(key, statusCells(seen, dashboard));
+      await client.watch(kind, { signal, sendInitialEvents: true }, ({ type, object }) => {
+        const key = object.metadata.uid ?? "";
+        if (type === "BOOKMARK") {
+          // All present objects were told: what was shown and is not among them went while nobody watched.
+          for (const gone of missed) {
+            shown.delete(gone);
+            status.remove(gone);
+          }
+          missed.clear();
+        } else if (type === "DELETED") {
+          shown.delete(key);
+          status.remove(key);
+        } else {
+          missed.delete(key);
+          shown.add(key);
+          status.set(key, statusCells(object, dashboard));
+        }
       });
     } catch {
       // The API server restarts, or the watch has become too old.
