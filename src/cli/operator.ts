@@ -14,7 +14,7 @@ import { createRegistry, serveMetrics } from "../observability/metrics.ts";
 import { findCapabilities } from "./capabilities.ts";
 import { addControllers } from "./controllers.ts";
 import { UserError } from "./errors.ts";
-import { collectStartGarbage } from "./memory.ts";
+import { saveMemory } from "./memory.ts";
 import type { OperatorOptions } from "./options.ts";
 
 /** The name of KubeRay's lease: operators of both kinds exclude each other. */
@@ -50,7 +50,7 @@ export async function runOperator(options: OperatorOptions, log: Logger, stop: A
       namespaces: watchNamespaces.length === 0 ? "all" : watchNamespaces,
     });
     setup.info("Loaded feature gates", { featureGates: options.featureGates });
-    collectStartGarbage();
+    saveMemory();
     await manager.run(stop);
   } finally {
     await Promise.all(servers.map((server) => server.close()));
