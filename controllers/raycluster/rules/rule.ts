@@ -33,13 +33,17 @@ export function warning(reason: string, action: string, note: string): EventSpec
 
 /** The text of an API error with the drawn part of the object's name taken out: the same on every retry. */
 export function stableMessage(message: string, object: KubeObject): string {
-  const { name, generateName } = object.metadata;
-  return generateName === undefined ? message : message.replaceAll(name, generateName);
+  return message.replaceAll(object.metadata.name, stableName(object));
 }
 
 /** Names an object that is about to be created: the prefix where its name is drawn anew with every try. */
 export function displayName(object: KubeObject): string {
-  return `${object.metadata.namespace ?? ""}/${object.metadata.generateName ?? object.metadata.name}`;
+  return `${object.metadata.namespace ?? ""}/${stableName(object)}`;
+}
+
+/** Every pod has a prefix, but not every name is drawn: the head's may be fixed by its template. */
+function stableName({ metadata: { name, generateName } }: KubeObject): string {
+  return generateName !== undefined && name.startsWith(generateName) ? generateName : name;
 }
 
 /** A creation with the events `Created<what>` and `FailedToCreate<what>`. */
