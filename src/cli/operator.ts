@@ -33,11 +33,8 @@ export async function runOperator(options: OperatorOptions, log: Logger, stop: A
   try {
     const connection = await connect(options);
     const manager = createManager(options, connection, registry, log);
-    const settings: Settings = {
-      ...options.settings,
-      ...(await findCapabilities(manager.client)),
-      operatorVersion: version,
-    };
+    const { ray, ...found } = await findCapabilities(manager.client);
+    const settings: Settings = { ...options.settings, ...found, operatorVersion: version };
     addControllers(manager, {
       settings,
       concurrency: options.reconcileConcurrency,
@@ -49,6 +46,7 @@ export async function runOperator(options: OperatorOptions, log: Logger, stop: A
       ...{ version, node: process.version, server: connection.server, source: connection.source },
       namespaces: watchNamespaces.length === 0 ? "all" : watchNamespaces,
     });
+    if (!ray) setup.warn("no CRD of ray.io is installed: run `ray-operator crds | kubectl apply -f -`; waiting for it");
     setup.info("Loaded feature gates", { featureGates: options.featureGates });
     saveMemory();
     await manager.run(stop);

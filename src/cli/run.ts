@@ -16,6 +16,11 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   const { options, warnings } = loaded;
   const log = openLog(options.log);
   const setup = log.child("setup");
+  // What nobody caught is a bug, and the state of the process unknown: a new one starts from the cluster's state.
+  process.on("uncaughtException", (error) => {
+    setup.error("the operator ends because of an error nobody expected", { error });
+    process.exit(1);
+  });
   for (const warning of [...warnings, ...comingFeatures(options, process.env)]) setup.warn(warning);
   try {
     await runOperator(options, log, stopSignal(log));
