@@ -107,8 +107,9 @@ export function startProcess(home: ProcessHome, start: ProgramStart): ManagedPro
   child.unref();
   // With a pid the start has worked; without one the error event follows, and must not be thrown a second time.
   child.once("error", () => {});
-  const identity = child.pid === undefined ? undefined : identify(child.pid);
-  if (!identity) throw new Error(`cannot start ${start.name}: ${home.launcher} does not run`);
+  if (child.pid === undefined) throw new Error(`cannot start ${start.name}: ${home.launcher} cannot be run`);
+  // One that has ended already has no identity, and nothing must be taken for it; its end is told by `exited`.
+  const identity = identify(child.pid) ?? { pid: child.pid, startTime: -1 };
   return new ManagedProcess(start.name, child, identity, logFile);
 }
 
