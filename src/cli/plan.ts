@@ -78,11 +78,21 @@ export async function planCluster(client: Client, wanted: RayCluster, settings: 
 
 /** The RayCluster as the API server would store it, its defaults and refusals included. */
 function dryRun(client: Client, wanted: RayCluster, stored: RayCluster | undefined): Promise<RayCluster & KubeObject> {
-  if (!stored) return client.create(rayClusters, wanted as KubeObject, { dryRun: true });
+  const { name, namespace, labels, annotations } = wanted.metadata;
+  if (!stored) {
+    // Not what the API server fills in: the manifest may come from `kubectl get` on another cluster.
+    const metadata = {
+      name,
+      ...(namespace && { namespace }),
+      ...(labels && { labels }),
+      ...(annotations && { annotations }),
+    };
+    return client.create(rayClusters, { ...wanted, metadata } as KubeObject, { dryRun: true });
+  }
   const metadata = {
     ...stored.metadata,
-    labels: { ...stored.metadata.labels, ...wanted.metadata.labels },
-    annotations: { ...stored.metadata.annotations, ...wanted.metadata.annotations },
+    labels: { ...stored.metadata.labels, ...labels },
+    annotations: { ...stored.metadata.annotations, ...annotations },
   };
   return client.update(rayClusters, { ...stored, metadata, spec: wanted.spec } as KubeObject, { dryRun: true });
 }

@@ -107,6 +107,20 @@ describe("ray-operator's commands", function () {
       expect(await namespace.pods("runs")).to.have.lengthOf(4);
     });
 
+    it("takes what kubectl get prints, of this cluster and of another one", async () => {
+      const namespace = await running().cluster.namespace("plan");
+      await namespace.create(rayCluster("old", { replicas: 1 }));
+      await namespace.settled("old", 1);
+      const list = `/apis/ray.io/v1/namespaces/${namespace.name}/rayclusters`;
+      const stored = await running().cluster.api.get(`${list}/old`);
+      const printed = stringify({ apiVersion: "v1", kind: "List", items: [stored] });
+      expect(await run(["validate", "-f", "-"], printed)).to.deep.include({ code: 0 });
+      expect((await plan(stored as RayCluster)).out).to.contain("nothing to do");
+      const moved = { ...(stored as RayCluster) };
+      moved.metadata = { ...moved.metadata, name: "new" };
+      expect((await plan(moved)).out).to.contain(`RayCluster ${namespace.name}/new would be created`);
+    });
+
     it("says why a cluster would be refused", async () => {
       const { name } = await running().cluster.namespace("plan");
       const { out } = await plan(rayCluster("twice", { spec: { workerGroupSpecs: twice() } }), "-n", name);
