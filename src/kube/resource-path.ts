@@ -16,11 +16,6 @@ export function objectPath(reference: ObjectReference, subresource?: string): st
   return subresource ? `${path}/${subresource}` : path;
 }
 
-/** Names `object` as one of `type`. */
-export function referenceTo(type: ResourceType, object: KubeObject): ObjectReference {
-  return { type, namespace: object.metadata.namespace, name: object.metadata.name };
-}
-
 /** The API group of an apiVersion; the core group is the empty string. */
 export function groupOf(apiVersion: string): string {
   const slash = apiVersion.indexOf("/");
