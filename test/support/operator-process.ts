@@ -121,6 +121,11 @@ export class OperatorProcess {
     return this;
   }
 
+  /** Sends a signal, such as SIGSTOP. */
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
   /** kill -9, and its end. */
   kill(): Promise<ProcessEnd> {
     this.#child.kill("SIGKILL");

@@ -27,14 +27,14 @@ interface AuditEvent {
   readonly requestReceivedTimestamp: string;
 }
 
-/** A policy that logs all writes of these users and nothing else. */
-export function auditWritesOf(users: readonly string[]): object {
+/** A policy that logs all writes of the members of a group and nothing else. */
+export function auditWritesOf(group: string): object {
   return {
     apiVersion: "audit.k8s.io/v1",
     kind: "Policy",
     omitStages: ["RequestReceived", "ResponseStarted"],
     rules: [
-      { level: "Metadata", users, verbs: ["create", "update", "patch", "delete", "deletecollection"] },
+      { level: "Metadata", userGroups: [group], verbs: ["create", "update", "patch", "delete", "deletecollection"] },
       { level: "None" },
     ],
   };

@@ -14,10 +14,10 @@ import { type OperatorOptions, type OperatorProcess, startOperator } from "../..
 import { AuditLog, auditWritesOf } from "./audit-log.ts";
 import { TestNamespace } from "./test-namespace.ts";
 
-/** Who the operators of the tests are for RBAC and the audit log. */
-export const OPERATOR_USER = "operator";
+/** What the operators of the tests are members of, for RBAC and the audit log; each is a user of its own choice. */
+const OPERATORS = "operators";
 /** Where the operators of the tests keep their lease. */
-export const LEASE_NAMESPACE = "operators";
+export const LEASE_NAMESPACE = "leases";
 
 const STOP_MS = 30_000;
 let users = 0;
@@ -76,17 +76,15 @@ export interface RunningOperator {
 export class TestCluster {
   readonly local: LocalCluster;
   readonly audit: AuditLog;
-  readonly #kubeconfig: string;
-
+  readonly #kubeconfigs = new Map<string, string>();
   private constructor(local: LocalCluster) {
     this.local = local;
     this.audit = new AuditLog(local.auditLog);
-    this.#kubeconfig = local.kubeconfigFor({ name: OPERATOR_USER });
   }
 
   static async start(): Promise<TestCluster> {
     const stateDir = mkdtempSync(join(tmpdir(), "raycluster-tests-"));
-    const local = await startLocalCluster({ stateDir, auditPolicy: auditWritesOf([OPERATOR_USER]) });
+    const local = await startLocalCluster({ stateDir, auditPolicy: auditWritesOf(OPERATORS) });
     try {
       const client = new Client(await loadConnection({ kubeconfig: local.kubeconfig }));
       await installCrds(client).finally(() => client.close());
@@ -102,10 +100,12 @@ export class TestCluster {
     return this.local.api;
   }
 
-  /** Starts an operator process with the rights of config/rbac. */
-  startOperator(options: Omit<OperatorOptions, "kubeconfig" | "launcher"> = {}): OperatorProcess {
+  /** Starts an operator process with the rights of config/rbac; `user` is who it is in the audit log. */
+  startOperator(options: Omit<OperatorOptions, "kubeconfig" | "launcher"> = {}, user = "operator"): OperatorProcess {
     const launcher = join(this.local.binDir, "ray-local");
-    return startOperator({ ...options, kubeconfig: this.#kubeconfig, launcher });
+    const kubeconfig = this.#kubeconfigs.get(user) ?? this.local.kubeconfigFor({ name: user, groups: [OPERATORS] });
+    this.#kubeconfigs.set(user, kubeconfig);
+    return startOperator({ ...options, kubeconfig, launcher });
   }
 
   /** A new namespace in which pods can be made. */
@@ -125,7 +125,7 @@ export class TestCluster {
 const rbac = "/apis/rbac.authorization.k8s.io/v1";
 
 async function grantOperatorRights(api: LocalApi): Promise<void> {
-  const subjects = [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: OPERATOR_USER }];
+  const subjects = [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: OPERATORS }];
   const bind = (role: { kind: string; metadata: { name: string } }) => ({
     metadata: { name: "operator-of-the-tests" },
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: role.kind, name: role.metadata.name },
