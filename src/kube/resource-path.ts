@@ -1,5 +1,5 @@
 // Where the API server serves a resource.
-import type { KubeObject, ObjectReference, ResourceType } from "./types.ts";
+import type { ObjectReference, ResourceType } from "./types.ts";
 
 /** The path of a collection: of one namespace, or of all when none is given. */
 export function collectionPath(type: ResourceType, namespace?: string): string {
