@@ -192,9 +192,7 @@ describe("the CRD of RayCluster on a real API server", () => {
     it("warns that it is deprecated", async () => {
       await create(validCluster(), { dryRun: false });
       const { headers } = await client.raw({ method: "GET", path: `${collection("ray.io/v1alpha1")}/valid` });
-      expect(String(headers.warning)).to.include(
-        "ray.io/v1alpha1 RayCluster is deprecated; use ray.io/v1 RayCluster",
-      );
+      expect(String(headers.warning)).to.include("ray.io/v1alpha1 RayCluster is deprecated; use ray.io/v1 RayCluster");
     });
 
     it("loses nothing of a v1 object that is read and written through it", async () => {
