@@ -40,8 +40,6 @@ export interface ApplierOptions {
   /** First pause between attempts, milliseconds. Default 100. */
   readonly retryMs?: number;
   readonly clock?: Clock;
-  /** Kinds whose creates are answered with metadata only; the rest of the object is taken as it was sent. */
-  readonly metadataAnswers?: readonly ResourceType[];
 }
 
 export interface Applied {
@@ -61,11 +59,9 @@ interface Done {
 
 export class Applier {
   readonly #options: ApplierOptions;
-  readonly #metadataAnswers: ReadonlySet<ResourceType>;
 
   constructor(options: ApplierOptions) {
     this.#options = options;
-    this.#metadataAnswers = new Set(options.metadataAnswers);
   }
 
   /**
@@ -204,14 +200,9 @@ export class Applier {
 
   async #create(action: CreateAction, signal: AbortSignal | undefined): Promise<Done> {
     const { client, sink } = this.#options;
-    const metadataOnly = this.#metadataAnswers.has(action.type);
     let object: KubeObject;
     try {
-      const answer = await client.create(action.type, action.object, {
-        signal,
-        answer: metadataOnly ? "metadata" : "object",
-      });
-      object = metadataOnly ? { ...action.object, metadata: answer.metadata } : answer;
+      object = await client.create(action.type, action.object, { signal });
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
       object = await this.#existing(action, error, signal);

@@ -225,10 +225,7 @@ export class ObjectCache<T extends KubeObject = KubeObject> {
     const { namespace, name, uid = "", resourceVersion } = object.metadata;
     if (this.#tombstones.has(uid)) return false;
     const current = this.get(namespace, name);
-    if (watched && !isNewer(current?.metadata.resourceVersion, resourceVersion) && this.#assumed.delete(uid)) {
-      // The answer of our own write may have been less than the whole object (`metadataAnswers`).
-      if (current && sameVersion(current, object)) this.#exchange(current, object);
-    }
+    if (watched && !isNewer(current?.metadata.resourceVersion, resourceVersion)) this.#assumed.delete(uid);
     if (current && !supersedes(object, current)) return false;
     this.#store(current, this.#deleting.has(uid) ? this.#marked(object) : object, false);
     return true;
@@ -264,14 +261,6 @@ export class ObjectCache<T extends KubeObject = KubeObject> {
     else if (before.metadata.uid !== after.metadata.uid) this.#forget(before);
     for (const index of this.#indexes.values()) index.update(before, after);
     this.#notify(before, after, initial);
-  }
-
-  /** Another copy of the same version: nothing has happened, so nobody is told. */
-  #exchange(current: T, same: T): void {
-    const { namespace = "", name, uid = "" } = same.metadata;
-    const copy = this.#deleting.has(uid) ? this.#marked(same) : same;
-    this.#byNamespace.get(namespace)?.set(name, copy);
-    for (const index of this.#indexes.values()) index.update(current, copy);
   }
 
   #remove(current: T, initial: boolean): void {

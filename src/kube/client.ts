@@ -41,11 +41,6 @@ export interface WriteOptions extends CallOptions {
   readonly subresource?: string | undefined;
 }
 
-export interface CreateOptions extends WriteOptions {
-  /** `metadata`: the answer is a PartialObjectMetadata, which is shorter. */
-  readonly answer?: "object" | "metadata";
-}
-
 export interface PatchOptions extends WriteOptions {
   readonly type: "merge" | "json" | "apply";
   /** Server-side apply takes fields over from other managers. */
@@ -90,7 +85,6 @@ const PATCH_TYPES = {
 } as const;
 /** Longest time the server works on one write. */
 const SERVER_TIMEOUT_SECONDS = 25;
-const METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
 /** What the runtime uses of a client; a model of an API server can stand in for it. */
 export type KubeClient = Pick<
@@ -158,7 +152,7 @@ export class Client {
     } while (token);
   }
 
-  create<T extends KubeObject>(type: ResourceType, object: KubeObject, options: CreateOptions = {}): Promise<T> {
+  create<T extends KubeObject>(type: ResourceType, object: KubeObject, options: WriteOptions = {}): Promise<T> {
     return this.#json({
       ...writeCall(options),
       verb: "create",
@@ -168,7 +162,6 @@ export class Client {
         ? objectPath({ type, ...object.metadata }, options.subresource)
         : collectionPath(type, object.metadata.namespace),
       body: JSON.stringify(object),
-      ...(options.answer === "metadata" && { accept: METADATA_ONLY }),
     });
   }
 

@@ -32,8 +32,6 @@ export interface ManagerOptions {
   readonly writeParallelism?: number;
   /** How long running reconciles may take to end at a graceful stop, milliseconds. Default 20,000. */
   readonly gracefulStopMs?: number;
-  /** Kinds whose creates are answered with metadata only. */
-  readonly metadataAnswers?: readonly ResourceType[];
   readonly list?: "stream" | "pages";
 }
 
@@ -111,7 +109,6 @@ export class Manager {
       client: this.client,
       limiter: new Limiter(parallelism),
       sink: this.sink,
-      metadataAnswers: options.metadataAnswers ?? [],
     });
   }
 

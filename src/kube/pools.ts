@@ -9,8 +9,6 @@ import { tunnelConnector } from "./proxy-tunnel.ts";
 export interface PoolOptions {
   /** Most sockets for requests. Default 32 (ADR 1 has the measurements). */
   readonly connections?: number;
-  /** Talk HTTP/2 when the server offers it. Default false. */
-  readonly http2?: boolean;
   /** Longest wait for a socket to be connected, in milliseconds. Default 5,000. */
   readonly connectTimeoutMs?: number;
   /** How long an unused socket stays open, in milliseconds. Default 60,000; the API server closes it after 90 s. */
@@ -67,16 +65,17 @@ export class ConnectionPools {
   }
 
   #pool(tls: TlsMaterial, connections: number | null): Pool {
-    const { http2 = false, connectTimeoutMs = 5_000, keepAliveMs = 60_000 } = this.#options;
+    const { connectTimeoutMs = 5_000, keepAliveMs = 60_000 } = this.#options;
     return new Pool(this.#origin, {
       connections,
-      pipelining: http2 ? 100 : 1,
-      allowH2: http2,
+      pipelining: 1,
+      // HTTP/2 costs the API server no less (ADR 1), and one stuck connection would hold up everything.
+      allowH2: false,
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: keepAliveMs,
       connect: this.#proxyUrl
         ? tunnelConnector(this.#proxyUrl, tls, connectTimeoutMs)
-        : { ...tls, timeout: connectTimeoutMs, ...(http2 && { preferH2: true }) },
+        : { ...tls, timeout: connectTimeoutMs },
     });
   }
 }

@@ -54,7 +54,6 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: string | undefined;
   readonly contentType?: string;
-  readonly accept?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
@@ -178,7 +177,7 @@ export class Requester {
 
   #headers(call: Call, authorization: string | undefined): Record<string, string | string[]> {
     return {
-      accept: call.accept ?? "application/json",
+      accept: "application/json",
       "user-agent": this.#options.userAgent ?? "ray-operator",
       ...(call.body !== undefined && { "content-type": call.contentType ?? "application/json" }),
       ...(authorization && { authorization }),

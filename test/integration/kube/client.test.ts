@@ -77,13 +77,6 @@ describe("the client against a real API server", function () {
     expect(await failure(client.delete(reference, { uid: "another" }))).to.satisfy(isNotFound);
   });
 
-  it("takes a metadata-only answer to a create where asked", async () => {
-    const answer = await client.create(PODS, pod("metadata-only"), { answer: "metadata" });
-    expect(answer.kind).to.equal("PartialObjectMetadata");
-    expect(answer.metadata.uid).to.be.a("string");
-    expect(answer).to.not.have.property("spec");
-  });
-
   it("writes nothing in a dry run", async () => {
     await client.create(CONFIG_MAPS, configMap("dry"), { dryRun: true });
     expect(await failure(client.get({ type: CONFIG_MAPS, namespace: "default", name: "dry" }))).to.satisfy(isNotFound);
@@ -286,14 +279,6 @@ describe("the client against a real API server", function () {
     expect(error).to.be.instanceOf(ConnectionError);
     expect([error.code, error.sent]).to.deep.equal(["ECONNREFUSED", false]);
     expect(error.message).to.match(/^connect ECONNREFUSED 127.0.0.1:1$/);
-  });
-
-  it("talks HTTP/2 just as well", async () => {
-    const two = await plane.client({ http2: true, connections: 1 });
-    const names = Array.from({ length: 50 }, (_, i) => `h2-${i}`);
-    await Promise.all(names.map((name) => two.create(CONFIG_MAPS, configMap(name))));
-    const { items } = await two.list(CONFIG_MAPS, { namespace: "default" });
-    expect(items.map(({ metadata }) => metadata.name)).to.include.members(names);
   });
 });
 

@@ -209,16 +209,6 @@ describe("applying a decision", () => {
       const { unknown } = await whileTimePasses(applier.apply([create("a")], "key"));
       expect(unknown).to.deep.equal([]);
     });
-
-    it("takes the object as it was sent when the answer is metadata only", async () => {
-      applier = new Applier({ client: api, limiter: new Limiter(1), sink: noSink, metadataAnswers: [PODS] });
-      api.create = async <T extends KubeObject>(_type: unknown, object: KubeObject) =>
-        ({ kind: "PartialObjectMetadata", metadata: { ...object.metadata, uid: "u", resourceVersion: "7" } }) as T;
-      const object = { ...owned("a"), spec: { containers: [] } };
-      const { outcomes } = await applier.apply([create("a", { object })], "key");
-      const metadata = { ...object.metadata, uid: "u", resourceVersion: "7" };
-      expect(outcomes[0]).to.deep.include({ object: { ...object, metadata } });
-    });
   });
 
   describe("deletes", () => {

@@ -228,14 +228,6 @@ describe("the cache", () => {
     expect(told).to.equal(1);
   });
 
-  it("takes the whole object from the watch after a create that was answered with metadata only", () => {
-    cache.replace([], "5", "");
-    cache.written(at("a", 6));
-    cache.event("ADDED", { ...at("a", 6), status: { phase: "Pending" } } as KubeObject);
-    expect(cache.get("ns", "a")).to.have.property("status");
-    expect(changes, "the same version is no change").to.deep.equal(["- 6"]);
-  });
-
   it("forgets everything when it is cleared, and is not complete then", () => {
     cache.replace([at("a", 1)], "5", "");
     changes = [];

@@ -1,12 +1,12 @@
 // Stand-ins for the unit tests of the runtime: a clock that is turned by hand, and a small API server in memory.
 import type {
-  CreateOptions,
   DeleteOptions,
   KubeClient,
   ListOptions,
   ListPage,
   PatchOptions,
   WatchOptions,
+  WriteOptions,
 } from "../../../src/kube/client.ts";
 import { ApiError } from "../../../src/kube/errors.ts";
 import { applyMergePatch } from "../../../src/kube/merge-patch.ts";
@@ -99,7 +99,7 @@ export class MemoryApi implements KubeClient {
     return this.#do({ verb: "get", name: reference.name }, () => this.#find(reference) as T);
   }
 
-  create<T extends KubeObject>(type: ResourceType, object: KubeObject, _options?: CreateOptions): Promise<T> {
+  create<T extends KubeObject>(type: ResourceType, object: KubeObject, _options?: WriteOptions): Promise<T> {
     return this.#do({ verb: "create", name: object.metadata.name, body: object }, () => {
       if (this.objects.has(`${type.kind}/${object.metadata.namespace ?? ""}/${object.metadata.name}`)) {
         throw new ApiError(409, { reason: "AlreadyExists", message: `"${object.metadata.name}" already exists` });
