@@ -10,12 +10,15 @@ import { type Clock, systemClock } from "./time.ts";
  * (`timeout` of the request), and etcd's own time-out is shorter than the rest.
  */
 const CERTAIN_AFTER_MS = 40_000;
+/** How long a create is sent again: an API server that restarts answers by then, and the wait still ends. */
+const REPEAT_FOR_MS = 20_000;
 
 interface Pending {
   readonly action: CreateAction;
   /** When it was last sent, monotonic milliseconds. */
   sentAt: number;
-  repeated: boolean;
+  /** Until when it is sent again. */
+  readonly repeatUntil: number;
 }
 
 /** The creates with unknown outcome of one key. */
@@ -25,7 +28,8 @@ export class UnknownCreates {
 
   constructor(actions: readonly CreateAction[], clock: Clock = systemClock) {
     this.#clock = clock;
-    this.#pending = actions.map((action) => ({ action, sentAt: clock.monotonic(), repeated: false }));
+    const sentAt = clock.monotonic();
+    this.#pending = actions.map((action) => ({ action, sentAt, repeatUntil: sentAt + REPEAT_FOR_MS }));
   }
 
   /** Names that are not settled yet, for messages. */
@@ -35,8 +39,8 @@ export class UnknownCreates {
 
   /**
    * Tries to find out; true when nothing is left unknown. What exists is in the caches then. Each create is repeated
-   * once under the same name, which settles nearly all; what that leaves open is read until it is there or cannot come
-   * any more, so that the wait ends.
+   * under the same name, which settles nearly all as soon as the API server answers; what that leaves open is read until
+   * it is there or cannot come any more, so that the wait ends.
    */
   async settle(applier: Applier, owner: string, signal: AbortSignal): Promise<boolean> {
     const settled = await Promise.all(this.#pending.map((pending) => this.#settleOne(pending, applier, owner, signal)));
@@ -46,8 +50,7 @@ export class UnknownCreates {
 
   async #settleOne(pending: Pending, applier: Applier, owner: string, signal: AbortSignal): Promise<boolean> {
     const { action } = pending;
-    if (!pending.repeated) {
-      pending.repeated = true;
+    if (this.#clock.monotonic() < pending.repeatUntil) {
       const { done, unknown } = await applier.repeat(action, owner, signal);
       if (done) return true;
       if (unknown) pending.sentAt = this.#clock.monotonic();

@@ -427,6 +427,13 @@ describe("a controller", () => {
       expect([drawn, pods.size]).to.deep.equal([1, 1]);
     });
 
+    it("is repeated as soon as an API server that restarts answers again", async () => {
+      api.fault = ({ verb }) => (verb === "create" && clock.monotonic() < 6_000 ? { before: reset } : undefined);
+      widgets.written(widget());
+      await clock.advance(20_000);
+      expect([drawn, pods.size, new Set(api.requested("create"))]).to.deep.equal([1, 1, new Set(["p-1"])]);
+    });
+
     it("is waited for only as long as it can still happen", async () => {
       api.fault = ({ verb }) => (verb === "create" ? { before: unavailable } : undefined);
       widgets.written(widget());
