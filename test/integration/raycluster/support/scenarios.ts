@@ -34,7 +34,8 @@ export const scenarios: readonly Scenario[] = [
   { name: "20 clusters come up and two operators share a lease", pair: true, fromNothing: true, step: createShare },
 ];
 
-function create(namespace: TestNamespace, name: string): Promise<unknown> {
+/** A head and its workers, which end for good when they fail. */
+export function create(namespace: TestNamespace, name: string): Promise<unknown> {
   const cluster = rayCluster(name, { replicas: WORKERS });
   for (const { template } of [cluster.spec.headGroupSpec, ...(cluster.spec.workerGroupSpecs ?? [])]) {
     if (template.spec) template.spec.restartPolicy = "Never";
