@@ -1,5 +1,5 @@
 // Makes dist/ray-operator.mjs, or the file named as argument: the whole program in one file that needs only Node.
-import { chmodSync, statSync } from "node:fs";
+import { chmodSync, readFileSync, statSync } from "node:fs";
 import { build } from "esbuild";
 
 const output = process.argv[2] ?? "dist/ray-operator.mjs";
@@ -23,10 +23,12 @@ await build({
   minify: true,
   sourcemap: "linked",
   sourcesContent: false,
-  // One character outside Latin-1 would make V8 keep the whole text in two bytes a character.
   charset: "ascii",
   legalComments: "external",
   banner: { js: prelude },
 });
 chmodSync(output, 0o755);
+// One character outside ASCII makes Node keep the whole text in two bytes a character: 1.4 MB more for the operator.
+const foreign = /[^\0-\x7f]/.exec(readFileSync(output, "latin1"));
+if (foreign) throw new Error(`${output} has a character outside ASCII at ${foreign.index}: write it as \\u....`);
 console.log(`${output}: ${Math.round(statSync(output).size / 1024)} kB`);

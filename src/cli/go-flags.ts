@@ -124,9 +124,9 @@ const durationUnits: Readonly<Record<string, number>> = {
 /** Go's durations, for example `15s` or `1m30s`; gives milliseconds. */
 function parseDuration(text: string): number | undefined {
   if (text === "0") return 0;
-  if (!/^([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)/.test(text)) return undefined;
+  if (!/^([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|\u00b5s|ms|s|m|h)/.test(text)) return undefined;
   let total = 0;
-  const rest = text.replace(/([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)/g, (_all, amount, unit) => {
+  const rest = text.replace(/([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|\u00b5s|ms|s|m|h)/g, (_all, amount, unit) => {
     total += Number(amount) * (durationUnits[unit] ?? 0);
     return "";
   });

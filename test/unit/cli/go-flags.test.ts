@@ -44,6 +44,7 @@ describe("flags in Go's syntax", () => {
     ["fractions and exponents", ["--qps=1.5e2"], { qps: 150 }],
     ["durations as milliseconds", ["--wait=1m30s"], { wait: 90_000 }],
     ["durations with fractions", ["--wait=1.5s"], { wait: 1_500 }],
+    ["durations in microseconds, in both spellings", ["--wait=5us", "--wait=1500\u00b5s"], { wait: 1.5 }],
   ];
   for (const [what, args, values, rest = []] of accepted) {
     it(`takes ${what}`, () => {
