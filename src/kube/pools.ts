@@ -58,8 +58,8 @@ export class ConnectionPools {
     this.#pools = { tls, requests: this.#pool(tls, this.#options.connections ?? 32), watches: this.#pool(tls, null) };
     if (old) {
       // What is in flight may finish under the old certificate; watches resume where they are cut.
-      void old.requests.close();
-      void old.watches.destroy();
+      old.requests.close().catch(() => {});
+      old.watches.destroy().catch(() => {});
     }
     return this.#pools;
   }
