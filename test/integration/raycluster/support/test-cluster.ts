@@ -89,6 +89,8 @@ export class TestCluster {
       const client = new Client(await loadConnection({ kubeconfig: local.kubeconfig }));
       await installCrds(client).finally(() => client.close());
       await grantOperatorRights(local.api);
+      // A kind that is established may still answer "storage is (re)initializing" for a moment.
+      await eventually(() => local.api.get("/apis/ray.io/v1/rayclusters"));
     } catch (error) {
       await local.stop();
       throw error;
