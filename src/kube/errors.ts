@@ -111,7 +111,7 @@ export function messageOf(error: unknown): string {
 
 // The API server passes etcd's "request timed out" and "leader changed" on as plain 500 answers.
 function isStorageFault(error: ApiError): boolean {
-  return error.code === 500 && (error.reason === "Timeout" || error.message.includes("etcdserver:"));
+  return error.code === 500 && (error.reason === "ServerTimeout" || error.message.includes("etcdserver:"));
 }
 
 function hasCode(error: unknown, code: number): boolean {

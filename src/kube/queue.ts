@@ -22,7 +22,7 @@ export interface QueueOptions {
   readonly random?: () => number;
   /** Default 5. */
   readonly baseDelayMs?: number;
-  /** Default 1,000,000, like the reference (operator.md section 7). */
+  /** Default 300,000; the reference's 1,000 s (operator.md section 7) would outlast a mended quota by a quarter hour. */
   readonly maxDelayMs?: number;
   readonly observer?: QueueObserver | undefined;
 }
@@ -121,7 +121,7 @@ export class WorkQueue {
   retry(key: string, priority: number = PRIORITY.normal): number {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
-    const { baseDelayMs = 5, maxDelayMs = 1_000_000, random } = this.#options;
+    const { baseDelayMs = 5, maxDelayMs = 300_000, random } = this.#options;
     const delayMs = backoffMs(failures, baseDelayMs, maxDelayMs, random);
     this.#options.observer?.retried?.();
     this.addAfter(key, delayMs, priority);

@@ -123,7 +123,7 @@ export class Requester {
       this.#connection.identity.invalidate();
       return attempt === 1 ? 0 : undefined;
     }
-    if (error.code !== 429 && !(error.code >= 500 && error.retryAfterMs !== undefined)) return undefined;
+    if (!asksToWait(error, call)) return undefined;
     return Math.max(backoff, Math.min(error.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS));
   }
 
@@ -202,6 +202,13 @@ export class Requester {
   #timeoutMs(call: Call): number {
     return call.timeoutMs ?? this.#options.timeoutMs ?? 30_000;
   }
+}
+
+/** Whether the server wants the request later; a create only where it surely has not been carried out. */
+function asksToWait(error: ApiError, call: Call): boolean {
+  if (error.code === 429) return true;
+  if (error.retryAfterMs === undefined) return false;
+  return call.method === "POST" ? error.code === 503 : error.code >= 500;
 }
 
 function queryString(query: Call["query"]): string {

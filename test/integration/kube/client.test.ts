@@ -338,6 +338,29 @@ describe("the client on a server's bad day", function () {
     expect(api.requests.length).to.equal(2);
   });
 
+  it("repeats after a 5xx with Retry-After what is idempotent, and a create only after 503", async () => {
+    const status = (code: number) => ({
+      kind: "Status",
+      code,
+      reason: "ServerTimeout",
+      details: { retryAfterSeconds: 0 },
+    });
+    let codes: number[] = [];
+    await start((_request, response) => {
+      const code = codes.shift();
+      json(response, code ?? 200, code ? status(code) : { ...list, ...pod("a") });
+    });
+    const attempts = async (first: number, call: () => Promise<unknown>) => {
+      codes = [first];
+      api.requests.length = 0;
+      const error = await call().catch((thrown: ApiError) => thrown.code);
+      return [api.requests.length, typeof error === "number" ? error : "done"];
+    };
+    expect(await attempts(500, () => client.list(PODS))).to.deep.equal([2, "done"]);
+    expect(await attempts(503, () => client.create(PODS, pod("a")))).to.deep.equal([2, "done"]);
+    expect(await attempts(500, () => client.create(PODS, pod("a")))).to.deep.equal([1, 500]);
+  });
+
   it("gives up a request that gets no answer in time", async () => {
     await start(() => {}, { attempts: 1 });
     const startedAt = performance.now();

@@ -214,7 +214,12 @@ describe("the watch stream", () => {
 describe("errors", () => {
   it("tell what may have happened from what surely did not", () => {
     const error = (code: number, message = "", reason = "") => new ApiError(code, { message, reason });
-    for (const unknown of [error(504), error(502), error(500, "etcdserver: request timed out")]) {
+    for (const unknown of [
+      error(504),
+      error(502),
+      error(500, "etcdserver: request timed out"),
+      error(500, "", "ServerTimeout"),
+    ]) {
       expect([isOutcomeUnknown(unknown), isTransient(unknown)], unknown.message).to.deep.equal([true, true]);
     }
     for (const refused of [error(403), error(409), error(422), error(500, "failed calling webhook")]) {
