@@ -94,6 +94,13 @@ describe("the cache", () => {
     expect(version("a")).to.equal("9");
   });
 
+  it("keeps an object that our own write brought back when the event of its leaving is late", () => {
+    cache.replace([at("a", 1)], "5", "");
+    cache.written(at("a", 9));
+    cache.event("DELETED", at("a", 8));
+    expect(version("a")).to.equal("9");
+  });
+
   it("keeps a new object of the same name when the old one's deletion is seen late", () => {
     cache.replace([at("a", 1)], "5", "");
     cache.written(at("a", 9, { uid: "new" }));

@@ -194,6 +194,39 @@ describe("a controller", () => {
     expect((api.objects.get("Widget/ns/w") as Widget).status).to.deep.equal({ pods: 1 });
   });
 
+  it("backs off when conflicts do not end", async () => {
+    rules.status = () => ({ status: { pods: 1 }, mayWait: false });
+    const conflict = new ApiError(409, { reason: "Conflict", message: "the object has been modified" });
+    api.fault = ({ verb }) => (verb === "patch" ? { before: conflict } : undefined);
+    widgets.written(widget());
+    await settled();
+    await settled();
+    expect(results).to.deep.equal(["requeue", "requeue", "requeue", "requeue", "requeue", "error"]);
+  });
+
+  it("computes the status anew when its own patch of the same pass has changed the spec", async () => {
+    const generations: unknown[] = [];
+    rules.decide = ({ widget: { metadata } }) => ({
+      actions:
+        metadata.generation === 2
+          ? []
+          : [
+              {
+                ...{ verb: "patch", type: WIDGETS, wave: 1, reason: "spec", namespace: "ns", name: "w" },
+                patch: { metadata: { generation: 2 } },
+              },
+            ],
+    });
+    rules.status = ({ widget: { metadata } }) => {
+      generations.push(metadata.generation);
+      return { status: { pods: metadata.generation ?? 0 }, mayWait: false };
+    };
+    widgets.written(widget());
+    await settled();
+    expect(generations).to.deep.equal([1, 2]);
+    expect(statusWrites().filter(({ body }) => "status" in (body as object)).length).to.equal(1);
+  });
+
   it("merges status changes that may wait for one second, from when the first was seen", async () => {
     let count = 0;
     rules.status = () => ({ status: { pods: ++count }, mayWait: true });
@@ -252,6 +285,17 @@ describe("a controller", () => {
     await clock.advance(5);
     await clock.advance(10);
     expect(results).to.deep.equal(["error", "error", "error"]);
+  });
+
+  it("tries a batch that failed with one action before all others", async () => {
+    api.fault = ({ verb }) =>
+      verb === "create" ? { before: new ApiError(403, { message: "exceeded quota" }) } : undefined;
+    rules.decide = () => ({ actions: Array.from({ length: 50 }, (_, i) => createPod(`p-${i}`, { batch: "pods" })) });
+    widgets.written(widget());
+    await settled();
+    const first = api.requests.length;
+    await clock.advance(5);
+    expect([first, api.requests.length - first]).to.deep.equal([16, 1]);
   });
 
   it("does not back off for an optional action", async () => {
@@ -339,6 +383,44 @@ describe("a controller", () => {
       expect(api.requested("get").length).to.equal(1);
       await clock.advance(331_000);
       controller.queue.add("ns/w");
+      await settled();
+      expect(api.requested("get").length).to.equal(2);
+    });
+
+    it("reads again what it has just written itself", async () => {
+      api.put({ apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "ns" } });
+      const labels: unknown[] = [];
+      rules.decide = ({ secret: found }) => {
+        if (found === undefined) return { actions: [], needs: [secret] };
+        labels.push(found?.metadata.labels);
+        const patch = { metadata: { labels: { seen: "yes" } } };
+        const action = {
+          verb: "patch",
+          type: SECRETS,
+          wave: 1,
+          reason: "label",
+          namespace: "ns",
+          name: "s",
+          patch,
+        } as const;
+        return { actions: found?.metadata.labels ? [] : [action] };
+      };
+      widgets.written(widget());
+      await settled();
+      controller.queue.add("ns/w");
+      await settled();
+      expect(labels).to.deep.equal([undefined, { seen: "yes" }]);
+    });
+
+    it("forgets what it read for an object that is gone", async () => {
+      api.put({ apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "ns" } });
+      rules.decide = (seen) => ({ actions: [], needs: seen.secret === undefined ? [secret] : [] });
+      const stored = widget();
+      widgets.written(stored);
+      await settled();
+      widgets.event("DELETED", stored);
+      await settled();
+      widgets.event("ADDED", { ...stored, metadata: { ...stored.metadata, uid: "another", resourceVersion: "999" } });
       await settled();
       expect(api.requested("get").length).to.equal(2);
     });
@@ -442,6 +524,25 @@ describe("a controller", () => {
       await clock.advance(60_000);
       expect(drawn, "decided anew").to.be.greaterThan(1);
     });
+  });
+
+  it("ends its subscriptions when it is stopped", async () => {
+    const handlers: unknown[] = [];
+    const watched = new ObjectCache({ type: PODS });
+    const onChange = watched.onChange.bind(watched);
+    watched.onChange = (handler) => {
+      handlers.push(handler);
+      const end = onChange(handler);
+      return () => {
+        handlers.pop();
+        end();
+      };
+    };
+    const options = { reconciler: { name: "x", primary: WIDGETS }, sources: [changesOf(watched)] };
+    const short = new Controller(options as unknown as ConstructorParameters<typeof Controller>[0], stop.signal);
+    expect(handlers.length).to.equal(1);
+    await short.stop();
+    expect(handlers.length).to.equal(0);
   });
 
   it("drops everything about an object that is gone", async () => {

@@ -69,6 +69,7 @@ describe("the work queue", () => {
     queue.add("a");
     queue.take();
     queue.add("a", PRIORITY.user);
+    queue.add("a", PRIORITY.background);
     queue.add("b");
     queue.done("a");
     expect(takeAll()).to.deep.equal(["a", "b"]);
