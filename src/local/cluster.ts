@@ -73,6 +73,8 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
 }
 
 const DEFAULT_NODES = 20;
+/** How long a start waits for its old port. */
+const PORT_PATIENCE_MS = 2_000;
 /** The ranges of a cluster without simulated pods. */
 const USUAL_RANGES: AddressRanges = { pods: "10.244.0.0/16", services: "10.96.0.0/16" };
 
@@ -292,7 +294,12 @@ export class LocalCluster {
 
   async #prepare(previous: InstanceState | undefined): Promise<void> {
     const exposed = this.nodes === "real";
-    const [apiPort = 0] = await freePorts(1, "127.0.0.1", previous?.apiPort ? [previous.apiPort] : []);
+    const [apiPort = 0] = await freePorts(
+      1,
+      "127.0.0.1",
+      previous?.apiPort ? [previous.apiPort] : [],
+      PORT_PATIENCE_MS,
+    );
     // Nobody calls the address that is only advertised; it must not be a loopback one.
     const advertiseAddress = hostAddress() ?? "192.0.2.1";
     this.url = `https://${exposed ? advertiseAddress : "127.0.0.1"}:${apiPort}`;

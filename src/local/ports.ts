@@ -2,21 +2,24 @@
 
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * `count` different ports that nothing listened on a moment ago at `address`. The ports in `preferred` are taken where
- * they are still free, so that a cluster that starts again keeps its addresses.
+ * they are free within `patienceMs`, so that a cluster that starts again keeps its addresses: a killed program can still
+ * hold its port for a moment after it has gone from the process table.
  */
 export async function freePorts(
   count: number,
   address = "127.0.0.1",
   preferred: readonly number[] = [],
+  patienceMs = 0,
 ): Promise<number[]> {
   const held: Held[] = [];
   try {
     for (let i = 0; i < count; i++) {
       const wish = preferred[i];
-      held.push((wish && (await hold(wish, address))) || (await holdAny(address)));
+      held.push((wish && (await holdWithin(patienceMs, wish, address))) || (await holdAny(address)));
     }
     return held.map((one) => one.port);
   } finally {
@@ -43,6 +46,15 @@ async function holdAny(address: string): Promise<Held> {
   const held = await hold(0, address);
   if (!held) throw new Error(`no free port at ${address}`);
   return held;
+}
+
+async function holdWithin(patienceMs: number, port: number, address: string): Promise<Held | undefined> {
+  const until = performance.now() + patienceMs;
+  for (;;) {
+    const held = await hold(port, address);
+    if (held || performance.now() >= until) return held;
+    await sleep(50);
+  }
 }
 
 function firstOutgoingPort(): number {

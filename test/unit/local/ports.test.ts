@@ -29,6 +29,13 @@ describe("free ports", () => {
     expect(second).to.not.equal(wish);
   });
 
+  it("are the preferred ones when these come free within the given time", async () => {
+    const [wish = 0] = await freePorts(1);
+    const taken = await occupy(wish);
+    setTimeout(() => taken.close(), 200);
+    expect(await freePorts(1, "127.0.0.1", [wish], 5_000)).to.deep.equal([wish]);
+  });
+
   it("are others when a preferred one is taken", async () => {
     const [wish = 0] = await freePorts(1);
     const taken = await occupy(wish);
