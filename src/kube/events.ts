@@ -48,11 +48,21 @@ const LONGEST_REPEAT_MS = 5 * 60_000;
 const WRITE_ATTEMPTS = 3;
 const WRITE_TIMEOUT_MS = 10_000;
 
+/** `regarding` of an event. Not the object itself: a series must not keep every version of it in memory. */
+interface Regarding {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly namespace?: string;
+}
+
 interface Series {
   /** Everything but the note. */
   readonly reason: string;
   readonly key: string;
-  readonly regarding: KubeObject;
+  readonly regarding: Regarding;
   readonly spec: EventSpec;
   readonly controller: string;
   readonly firstAt: number;
@@ -136,7 +146,18 @@ export class EventSink {
     }
     if (!this.#makeRoom(now)) return;
     const series: Series = {
-      ...{ reason, key, regarding, spec, controller, firstAt: now, lastAt: now, count: 1, written: 0, name: undefined },
+      ...{
+        reason,
+        key,
+        regarding: referenceTo(regarding),
+        spec,
+        controller,
+        firstAt: now,
+        lastAt: now,
+        count: 1,
+        written: 0,
+        name: undefined,
+      },
       ...{ repeatMs: this.#options.repeatMs ?? 10_000, failures: 0, writing: false },
     };
     this.#series.set(key, series);
@@ -189,7 +210,7 @@ export class EventSink {
     if (this.#open.get(series.reason) === series) this.#open.delete(series.reason);
     const { count } = series;
     const written = this.#limiter
-      .run(series.regarding.metadata.namespace ?? "", () => this.#send(series, count))
+      .run(series.regarding.namespace ?? "", () => this.#send(series, count))
       .then(
         () => this.#succeeded(series, count),
         (error: unknown) => this.#failed(series, error),
@@ -219,7 +240,7 @@ export class EventSink {
 
   async #send(series: Series, count: number): Promise<void> {
     const { client } = this.#options;
-    const namespace = series.regarding.metadata.namespace ?? "default";
+    const namespace = series.regarding.namespace ?? "default";
     if (series.written > 0 && series.name) {
       try {
         const patch = { series: seriesOf(count, series.lastAt) };
@@ -231,13 +252,12 @@ export class EventSink {
         if (!isNotFound(error)) throw error;
       }
     }
-    series.name = this.#nextName(series.regarding.metadata.name);
+    series.name = this.#nextName(series.regarding.name);
     await client.create(EVENTS, this.#event(series, namespace, count), { timeoutMs: WRITE_TIMEOUT_MS });
   }
 
   #event(series: Series, namespace: string, count: number): KubeObject {
     const { regarding, spec, controller } = series;
-    const { name, uid, resourceVersion } = regarding.metadata;
     const event = {
       apiVersion: EVENTS.apiVersion,
       kind: EVENTS.kind,
@@ -248,10 +268,7 @@ export class EventSink {
       reportingInstance: `${controller}-${this.#options.host ?? hostname()}`.slice(0, MAX_INSTANCE),
       action: spec.action,
       reason: spec.reason,
-      regarding: {
-        ...{ apiVersion: regarding.apiVersion, kind: regarding.kind, name, uid, resourceVersion },
-        ...(regarding.metadata.namespace && { namespace: regarding.metadata.namespace }),
-      },
+      regarding,
       note: cutNote(spec.note),
       type: spec.type,
     };
@@ -265,6 +282,16 @@ export class EventSink {
     const suffix = `.${this.#lastName.toString(16)}`;
     return object.slice(0, MAX_NAME - suffix.length) + suffix;
   }
+}
+
+function referenceTo({ apiVersion, kind, metadata }: KubeObject): Regarding {
+  const { name, namespace, uid, resourceVersion } = metadata;
+  return {
+    ...{ apiVersion, kind, name },
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+    ...(namespace && { namespace }),
+  };
 }
 
 /** Cuts a text at 1,024 bytes of UTF-8, between characters. */
