@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, type ClientOptions } from "../../../src/kube/client.ts";
 import { type Connection, loadConnection } from "../../../src/kube/kubeconfig.ts";
+import { ensurePrograms } from "../../../src/local/programs.ts";
+import { silent } from "../../../src/local/progress.ts";
 
 export interface ControlPlaneOptions {
   /** Also start kube-controller-manager (garbage collection, namespaces, quota). */
@@ -17,13 +19,12 @@ export interface ControlPlaneOptions {
 }
 
 const START_TIMEOUT_MS = 90_000;
-
-/** Folder with etcd, kube-apiserver and the others: `KUBEBUILDER_ASSETS`, or `/tmp/bin`. */
-export const assets = process.env.KUBEBUILDER_ASSETS ?? "/tmp/bin";
+const PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"] as const;
 
 /** Starts a control plane on free ports with its own state folder; resolves when it is ready. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const controlPlane = new ControlPlane(options, await freePort(), await freePort(), await freePort());
+  const programs = await ensurePrograms(PROGRAMS, silent);
+  const controlPlane = new ControlPlane(options, programs, await freePort(), await freePort(), await freePort());
   try {
     await controlPlane.start();
   } catch (error) {
@@ -41,13 +42,16 @@ export class ControlPlane {
   /** Administrator by client certificate. */
   readonly kubeconfig = join(this.folder, "admin.kubeconfig");
   readonly #options: ControlPlaneOptions;
+  /** Folder with etcd and the others: `KUBEBUILDER_ASSETS`, or what was built from pinned modules. */
+  readonly #programs: string;
   readonly #etcdPort: number;
   readonly #peerPort: number;
   readonly #processes = new Map<string, ChildProcess>();
   readonly #clients: Client[] = [];
 
-  constructor(options: ControlPlaneOptions, port: number, etcdPort: number, peerPort: number) {
+  constructor(options: ControlPlaneOptions, programs: string, port: number, etcdPort: number, peerPort: number) {
     this.#options = options;
+    this.#programs = programs;
     this.port = port;
     this.#etcdPort = etcdPort;
     this.#peerPort = peerPort;
@@ -134,12 +138,10 @@ export class ControlPlane {
     });
   }
 
-  /** Runs a program of `assets` (such as etcdctl or kubectl) and gives its output. */
-  run(program: string, args: readonly string[]): string {
-    return execFileSync(join(assets, program), [...args], {
-      encoding: "utf8",
-      env: { ...process.env, KUBECONFIG: this.kubeconfig },
-    });
+  /** Runs one of the programs (such as kubectl) as administrator and gives its output. */
+  run(program: (typeof PROGRAMS)[number], args: readonly string[]): string {
+    const env = { ...process.env, KUBECONFIG: this.kubeconfig };
+    return execFileSync(join(this.#programs, program), [...args], { encoding: "utf8", env });
   }
 
   /** Compacts etcd up to its current revision: older resourceVersions answer 410 from then on. */
@@ -177,7 +179,12 @@ export class ControlPlane {
 
   #spawn(name: string, args: string[]): void {
     const log = openSync(join(this.folder, `${name}.log`), "a");
-    this.#processes.set(name, spawn(join(assets, name), args, { stdio: ["ignore", log, log], cwd: this.folder }));
+    const child = spawn(join(this.#programs, name), args, { stdio: ["ignore", log, log], cwd: this.folder });
+    // A test run that is broken off must not leave servers behind.
+    const kill = () => child.kill("SIGKILL");
+    process.once("exit", kill);
+    child.once("exit", () => process.off("exit", kill));
+    this.#processes.set(name, child);
   }
 
   async #end(name: string, signal: NodeJS.Signals): Promise<void> {
