@@ -215,8 +215,10 @@ describe("a RayCluster among foreign objects", function () {
       await small.create(rayCluster("modest"));
       await small.settled("modest", 2, 10_000);
       await eventually(async () => expect(await namespace.pods("greedy")).to.have.length(40));
-      const { status } = await namespace.get("greedy");
-      expect(status?.desiredWorkerReplicas).to.equal(2_147_483_647);
+      await eventually(async () => {
+        const { status } = await namespace.get("greedy");
+        expect(status?.desiredWorkerReplicas).to.equal(2_147_483_647);
+      });
       await namespace.remove("greedy");
     });
   });

@@ -41,6 +41,15 @@ export class Crew {
     );
   }
 
+  /** How each member does, with the end of its log: for messages. */
+  describe(): string {
+    const lines = this.#members.map(
+      (member) =>
+        `operator ${member.pid}, ${member.end ? `ended ${JSON.stringify(member.end)}` : "running"}:\n${member.tail(20)}`,
+    );
+    return lines.join("\n");
+  }
+
   /** kill -9 of the one at work (seldom of the other), and another one in its place. */
   async killOne(random: Random): Promise<OperatorProcess> {
     const idle = random.sample(this.#members, 1)[0];
