@@ -119,14 +119,19 @@ export class Reflector<T extends KubeObject> {
     if (this.#resourceVersion === undefined) throw new Error("a streamed list ended before it was complete");
   }
 
+  /** What changes while the list comes in arrives among it, before the bookmark that ends it. */
   #initialEvent(event: WatchEvent, start: StreamStart<T>): void {
     start.alive();
+    const { uid = "", annotations, resourceVersion = "" } = event.object.metadata;
     if (event.type === "BOOKMARK") {
-      if (event.object.metadata.annotations?.[INITIAL_EVENTS_END] !== "true") return;
+      if (annotations?.[INITIAL_EVENTS_END] !== "true") return;
       start.end();
-      this.#listed(start.objects, event.object.metadata.resourceVersion ?? "");
+      this.#listed([...start.objects.values()], resourceVersion);
+    } else if (event.type === "DELETED") {
+      start.objects.delete(uid);
+      this.#take(event.object, (object) => this.#cache.event("DELETED", object));
     } else {
-      this.#take(event.object, (object) => start.objects.push(object));
+      this.#take(event.object, (object) => start.objects.set(uid, object));
     }
   }
 
@@ -171,7 +176,8 @@ export class Reflector<T extends KubeObject> {
 
 /** A streamed list while it comes in, and the watchdog over its silence. */
 class StreamStart<T> {
-  readonly objects: T[] = [];
+  /** By UID. */
+  readonly objects = new Map<string, T>();
   readonly signal: AbortSignal;
   readonly #silence = new AbortController();
   #timer: NodeJS.Timeout | undefined;
