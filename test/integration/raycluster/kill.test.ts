@@ -92,7 +92,8 @@ describe(`kill -9 of the operator (KILLS=${kills} SEED=${seed})`, () => {
     try {
       await eventually(async () => exactlyWhatIsWanted(await everything(namespace)), { withinMs, everyMs: 200 });
     } catch (error) {
-      console.error(crew.describe());
+      const writes = cluster().audit.writes().slice(-20);
+      console.error([crew.describe(), "the last writes:", ...writes.map(describeWrite)].join("\n"));
       throw error;
     }
   }
